@@ -1,0 +1,4 @@
+"""`metrics`: how well two images match at sampled points.
+
+Depends on transforms, zoo and geometry; registration depends on it.
+"""

@@ -1,0 +1,42 @@
+"""What a metric is: a number that is smaller when the images match better."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import final
+
+from torch import Tensor
+
+from elastix_impact.transforms.base import AbstractTransform
+from elastix_impact.typing import Points, Scalar
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class MetricValue:
+    """What one evaluation gives, all tensors on the loop's device.
+
+    Attributes
+    ----------
+    value
+        Scalar to be minimised, differentiable with respect to the transform's parameters.
+    valid_fraction
+        Scalar in [0, 1]: share of the samples that lie inside the moving image and mask.
+    parts
+        Scalars worth a column in the iteration table, e.g. raw values per layer, by name.
+    """
+
+    value: Scalar
+    valid_fraction: Scalar
+    parts: dict[str, Tensor]
+
+
+class AbstractMetric(ABC):
+    """Made once per level; evaluated once per iteration at the points that a sampler drew."""
+
+    @abstractmethod
+    def evaluate(self, transform: AbstractTransform, world_points: Points) -> MetricValue:
+        """The metric at fixed `world_points` (N, D) in mm, moving points by `transform`."""
+
+    def begin_iteration(self, iteration: int, transform: AbstractTransform) -> None:
+        """Called before iteration `iteration` (0-based) of a level; most metrics have nothing to do."""
+        del iteration, transform

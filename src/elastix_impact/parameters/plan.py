@@ -1,0 +1,224 @@
+"""What a registration will do, complete and frozen: every level filled in, every default explicit.
+
+A `RegistrationPlan` is made by `resolve` from one parameter map and is written into the run's folder as
+JSON. Nothing past this room reads a parameter string, a default or a per-resolution list again.
+Sizes and spacings are ordered x, y(, z); lengths are millimetres unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+PyramidKind = Literal["Generic", "Smoothing", "Recursive", "Shrinking"]
+LinearKind = Literal["Translation", "Euler", "Similarity", "Affine", "AffineLog"]
+SplineKind = Literal["BSpline", "RecursiveBSpline"]
+SamplerKind = Literal["Full", "Grid", "Random", "RandomCoordinate", "RandomSparseMask"]
+Combination = Literal["Compose", "Add"]
+Distance = Literal["L1", "L2", "Cosine", "L1Cosine", "Dice", "NCC", "DotProduct"]
+ImpactMode = Literal["Static", "Jacobian"]
+StepSizeEstimation = Literal["Original", "OriginalButSigmoidToDefault", "DisplacementDistribution"]
+InitialAlignment = Literal["GeometricalCenter", "CenterOfGravity", "Origins", "GeometryTop"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PyramidLevelPlan:
+    """One image's smoothing and shrinking at one level.
+
+    `smoothing_sigma` is in *voxels* of the input image per axis (0 = none), `shrink_factor` in voxels per axis.
+    Resolve has already turned schedules and kinds into these numbers; `kind` is kept because the
+    recursive pyramid smooths and shrinks with the previous level's result.
+    """
+
+    kind: PyramidKind
+    shrink_factor: tuple[float, ...]
+    smoothing_sigma: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplerPlan:
+    """Which fixed points are compared. `sample_region_size` is in mm, None = a third of the image per axis."""
+
+    kind: SamplerKind
+    number_of_samples: int
+    new_samples_every_iteration: bool
+    grid_spacing_voxels: tuple[int, ...]
+    use_random_sample_region: bool
+    sample_region_size: tuple[float, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplineTransformPlan:
+    """A B-spline deformation; `grid_spacing` holds the control point spacing in mm per level and axis.
+
+    Where the map gives the final spacing in voxels, `grid_spacing_voxels` holds it per level and axis
+    instead (voxels of the fixed image), and `grid_spacing` is None. Exactly one of the two is set.
+    """
+
+    kind: SplineKind
+    order: int
+    grid_spacing: tuple[tuple[float, ...], ...] | None
+    grid_spacing_voxels: tuple[tuple[float, ...], ...] | None
+    passive_edge_width: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearTransformPlan:
+    """A linear transform. `centre` is a world point in mm, None = the fixed image's geometric centre.
+
+    `scales` divides the parameters in the optimiser: a tuple of numbers, or None = automatic when
+    `automatic_scales`, else all 1. `automatic_initialisation` None = start from the identity.
+    """
+
+    kind: LinearKind
+    centre: tuple[float, ...] | None
+    scales: tuple[float, ...] | None
+    automatic_scales: bool
+    automatic_initialisation: InitialAlignment | None
+
+
+TransformPlan = SplineTransformPlan | LinearTransformPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPlan:
+    """One TorchScript model of IMPACT at one level. `voxel_size` mm and `patch_size` voxels, x y (z)."""
+
+    path: str
+    dimension: int
+    channels: int
+    patch_size: tuple[int, ...]
+    voxel_size: tuple[float, ...]
+    layers_mask: tuple[bool, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerPlan:
+    """How one selected layer is compared. `pca` 0 = off; `subset` channels drawn per iteration."""
+
+    distance: Distance
+    weight: float
+    subset: int
+    pca: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImpactPlan:
+    """The IMPACT metric at one level. `layers` lists the selected layers of all models, in order.
+
+    `gpu` is the map's wish: a CUDA index, -1 = CPU. `update_interval` -1 = features once per level.
+    """
+
+    mode: ImpactMode
+    fixed_models: tuple[ModelPlan, ...]
+    moving_models: tuple[ModelPlan, ...]
+    layers: tuple[LayerPlan, ...]
+    gpu: int
+    mixed_precision: bool
+    update_interval: int
+    feature_maps_directory: str | None
+    feature_interpolation_order: Literal[1, 3]
+
+
+MetricPlan = ImpactPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class AsgdPlan:
+    """Adaptive stochastic gradient descent (Klein et al. 2009). None = estimated or computed at run time."""
+
+    maximum_number_of_iterations: int
+    automatic_parameter_estimation: bool
+    estimation: StepSizeEstimation
+    use_adaptive_step_sizes: bool
+    use_constant_step: bool
+    maximum_step_length: float | None
+    maximum_step_length_ratio: float
+    number_of_gradient_measurements: int
+    number_of_jacobian_measurements: int | None
+    number_of_samples_for_exact_gradient: int
+    sigmoid_scale_factor: float
+    noise_compensation: bool
+    maximum_displacement_estimation: Literal["2sigma", "95percentile"]
+    maximum_number_of_sampling_attempts: int
+    sp_a: float
+    sp_A: float  # noqa: N815
+    sp_alpha: float
+    sigmoid_initial_time: float
+    sigmoid_max: float
+    sigmoid_min: float
+    sigmoid_scale: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientDescentPlan:
+    """StandardGradientDescent: gain a / (A + k + 1) ** alpha."""
+
+    maximum_number_of_iterations: int
+    maximum_number_of_sampling_attempts: int
+    sp_a: float
+    sp_A: float  # noqa: N815
+    sp_alpha: float
+
+
+OptimizerPlan = AsgdPlan | GradientDescentPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class LevelPlan:
+    """One resolution level, complete."""
+
+    fixed_pyramid: PyramidLevelPlan
+    moving_pyramid: PyramidLevelPlan
+    interpolation_order: Literal[0, 1, 2, 3]
+    sampler: SamplerPlan
+    metric: MetricPlan
+    optimizer: OptimizerPlan
+    erode_fixed_mask: bool
+    erode_moving_mask: bool
+    required_ratio_of_valid_samples: float
+    check_number_of_samples: bool
+    write_transform: bool
+    write_transform_each_iteration: bool
+    write_result_image: bool
+    write_pyramid_images: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputPlan:
+    """What the run writes, and how the result image is resampled."""
+
+    write_result_image: bool
+    write_final_transform: bool
+    write_iteration_info: bool
+    result_image_name: str
+    result_image_format: str
+    result_image_pixel_type: str
+    compress_result_image: bool
+    resample_interpolation_order: Literal[0, 1, 2, 3]
+    default_pixel_value: float
+    itk_transform_extension: str | None
+    write_itk_composite: bool
+    transform_file_format: Literal["txt", "toml"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrationPlan:
+    """Everything that one parameter map asks for."""
+
+    source: str
+    dimension: int
+    random_seed: int
+    use_direction_cosines: bool
+    fixed_internal_pixel_type: str
+    moving_internal_pixel_type: str
+    how_to_combine_transforms: Combination
+    initial_transform: str | None
+    transform: TransformPlan
+    levels: tuple[LevelPlan, ...]
+    output: OutputPlan
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain dictionaries, lists and numbers."""
+        return dataclasses.asdict(self)

@@ -1,0 +1,4 @@
+"""`samplers`: which fixed points are compared.
+
+Depends on geometry; registration depends on it.
+"""

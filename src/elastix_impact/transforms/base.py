@@ -1,0 +1,84 @@
+"""What a transform is: a map from fixed world points to moving world points, in mm."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Self, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from elastix_impact.geometry.grid import Row
+from elastix_impact.typing import Indices, Points, Vector, Weights
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class KroneckerJacobian:
+    """dT/dmu of a transform whose coordinates share their weights: J_n = I_D (x) w_n.
+
+    `weights` and `indices` are (N, K): point n depends on control points `indices[n]` with `weights[n]`.
+    Parameter d * nodes + k is coordinate d of control point k.
+    """
+
+    weights: Weights
+    indices: Indices
+    nodes: int
+    dimension: int
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class DenseJacobian:
+    """dT/dmu of a transform with few parameters: `values` (N, D, P), mm per parameter unit."""
+
+    values: Float[Tensor, "N D P"]
+
+
+Jacobian = KroneckerJacobian | DenseJacobian
+
+
+@dataclass(frozen=True, eq=False)
+class AbstractTransform(ABC):
+    """A parametric map of world points, immutable: its `parameters` are replaced, never changed.
+
+    Attributes
+    ----------
+    parameters
+        (P,) tensor; the loop's leaf tensor goes in through `with_parameters`.
+    """
+
+    parameters: Vector
+
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """Number of spatial axes."""
+
+    @abstractmethod
+    def map_points(self, world_points: Points) -> Points:
+        """Moving world points in mm of fixed world points, (N, D).
+
+        Differentiable with respect to `parameters` (and to the points where a transform says so).
+        """
+
+    @abstractmethod
+    def spatial_jacobian(self, world_points: Points) -> Float[Tensor, "N D D"]:
+        """dT/dx at the points; [n, i, j] is the derivative of coordinate i by coordinate j."""
+
+    @abstractmethod
+    def jacobian(self, world_points: Points) -> Jacobian:
+        """dT/dmu at the points, without autograd history."""
+
+    @abstractmethod
+    def shifted(self, offset: Row) -> Self:
+        """The same map in a world moved by `offset` mm: T'(x) = T(x - offset) + offset, same parameters."""
+
+    @abstractmethod
+    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Self:
+        """The transform with its tensors in this dtype on this device."""
+
+    @final
+    def with_parameters(self, parameters: Tensor) -> Self:
+        """The same kind of transform with other parameters (P,)."""
+        return replace(self, parameters=parameters)

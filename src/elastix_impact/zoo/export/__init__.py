@@ -1,0 +1,4 @@
+"""`zoo.export`: makers of TorchScript feature models, one file per family.
+
+Depends on torch only.
+"""
