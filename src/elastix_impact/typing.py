@@ -25,6 +25,9 @@ Homogeneous = Float[Tensor, "D1 D1"]
 
 Indices = Int[Tensor, "N K"]
 Weights = Float[Tensor, "N K"]
+Weights1 = Float[Tensor, "N"]
+"""One weight per sample."""
+
 Flags = Bool[Tensor, "N"]
 Scalar = Float[Tensor, ""]
 Vector = Float[Tensor, "P"]
@@ -40,4 +43,5 @@ __all__ = [
     "Vector",
     "Volume",
     "Weights",
+    "Weights1",
 ]

@@ -1,0 +1,87 @@
+"""Distances between feature vectors, smaller = more alike. Boussot et al., arXiv 2503.24121.
+
+Every distance takes fixed and moving features (N, C), the samples' weights (N,) (1 = counts, 0 = outside)
+and their sum `count`, and returns a scalar. Norms are guarded against 0/0, with gradient 0 there.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from elastix_impact.typing import Features, Scalar, Weights1
+
+DistanceFunction = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
+L1_COSINE_DECAY = 0.1
+"""Decay of the L1Cosine distance per unit of feature difference."""
+
+
+def _mean_over_samples(per_sample: Tensor, weights: Tensor, count: Tensor) -> Tensor:
+    return torch.dot(per_sample, weights) / count
+
+
+def l1(fixed: Features, moving: Features, weights: Weights1, count: Scalar) -> Scalar:
+    """Mean absolute difference over channels, averaged over samples."""
+    return _mean_over_samples((fixed - moving).abs().mean(1), weights, count)
+
+
+def l2(fixed: Features, moving: Features, weights: Weights1, count: Scalar) -> Scalar:
+    """Mean squared difference over channels, averaged over samples."""
+    return _mean_over_samples((fixed - moving).square().mean(1), weights, count)
+
+
+def _cosine_per_sample(fixed: Tensor, moving: Tensor) -> Tensor:
+    lengths = torch.linalg.vector_norm(fixed, dim=1) * torch.linalg.vector_norm(moving, dim=1)
+    defined = lengths > 0
+    return torch.where(defined, (fixed * moving).sum(1) / torch.where(defined, lengths, 1.0), 0.0)
+
+
+def cosine(fixed: Features, moving: Features, weights: Weights1, count: Scalar) -> Scalar:
+    """Minus the cosine of the angle between the feature vectors, averaged over samples."""
+    return -_mean_over_samples(_cosine_per_sample(fixed, moving), weights, count)
+
+
+def l1_cosine(fixed: Features, moving: Features, weights: Weights1, count: Scalar) -> Scalar:
+    """Minus the cosine, damped per channel by exp(-0.1 |difference|), averaged over samples."""
+    damping = torch.exp(-L1_COSINE_DECAY * (fixed - moving).abs()).mean(1)
+    return -_mean_over_samples(_cosine_per_sample(fixed, moving) * damping, weights, count)
+
+
+def dice(fixed: Features, moving: Features, weights: Weights1, count: Scalar) -> Scalar:
+    """Minus the soft Dice overlap over channels, averaged over samples; 1 where both are empty."""
+    total = (fixed + moving).sum(1)
+    empty = total == 0
+    overlap = 2 * (fixed * moving).sum(1) / torch.where(empty, 1.0, total)
+    return -_mean_over_samples(torch.where(empty, 1.0, overlap), weights, count)
+
+
+def ncc(fixed: Features, moving: Features, weights: Weights1, count: Scalar) -> Scalar:
+    """Minus the correlation over all samples of each channel, averaged over channels."""
+    column = weights.unsqueeze(1)
+    fixed = (fixed - (fixed * column).sum(0) / count) * column
+    moving = (moving - (moving * column).sum(0) / count) * column
+    spread = fixed.square().sum(0) * moving.square().sum(0)
+    defined = spread > 0
+    root = torch.where(defined, spread, 1.0).sqrt()
+    return -torch.where(defined, (fixed * moving).sum(0) / root, 0.0).mean()
+
+
+def dot_product(fixed: Features, moving: Features, weights: Weights1, count: Scalar) -> Scalar:
+    """Minus the inner product of the feature vectors, averaged over samples."""
+    return -_mean_over_samples((fixed * moving).sum(1), weights, count)
+
+
+DISTANCES: dict[str, DistanceFunction] = {
+    "L1": l1,
+    "L2": l2,
+    "Cosine": cosine,
+    "L1Cosine": l1_cosine,
+    "Dice": dice,
+    "NCC": ncc,
+    "DotProduct": dot_product,
+}
+"""The distances by the names that `ImpactDistance` uses."""
+
+NORMALISED = frozenset({"L1", "L2"})
+"""Distances that are divided by their own first value of the level, so that layer weights compare."""
