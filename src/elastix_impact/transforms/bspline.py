@@ -1,0 +1,113 @@
+"""Free-form deformation: a displacement field of B-splines."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Self, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from elastix_impact.errors import InputError
+from elastix_impact.geometry.bspline import (
+    ControlLattice,
+    control_lattice,
+    lattice_derivative_weights,
+    lattice_weights,
+    weighted_sum,
+)
+from elastix_impact.geometry.grid import Grid, Row
+from elastix_impact.typing import Points, Vector
+
+from .base import AbstractTransform, KroneckerJacobian
+
+CHUNK = 1 << 14
+"""Points handled at once: keeps the (points, taps) tables inside the processor's caches."""
+
+
+def identity_parameters(grid: Grid) -> Vector:
+    """Parameters (D * nodes,) of no deformation on this lattice, float64 zeros."""
+    return torch.zeros(grid.dimension * grid.number_of_voxels, dtype=torch.float64)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class BSplineTransform(AbstractTransform):
+    """T(x) = x + sum_k c_k beta(x - x_k): Rueckert et al., IEEE TMI 18(8), 1999.
+
+    Parameters: the coefficients c in mm, all x components, then all y(, z), nodes with x fastest.
+    A point outside the lattice's valid region stays where it is.
+
+    Attributes
+    ----------
+    grid
+        The control points, those beyond the image included.
+    order
+        1, 2 or 3.
+    recursive
+        Whether files call it RecursiveBSplineTransform; the map is the same.
+    """
+
+    grid: Grid
+    order: int = 3
+    recursive: bool = False
+
+    def __post_init__(self) -> None:
+        expected = self.grid.dimension * self.grid.number_of_voxels
+        if self.parameters.shape != (expected,):
+            raise InputError(
+                f"a B-spline lattice of {self.grid.size} control points has {expected} parameters, "
+                f"got {self.parameters.numel()}",
+                where="TransformParameters",
+            )
+
+    @property
+    def dimension(self) -> int:
+        """Number of spatial axes."""
+        return self.grid.dimension
+
+    @property
+    def lattice(self) -> ControlLattice:
+        """The control points ready for evaluation, on the parameters' device and in their dtype."""
+        return control_lattice(self.grid, self.order, self.parameters.dtype, self.parameters.device)
+
+    @property
+    def coefficients(self) -> Float[Tensor, "D nodes"]:
+        """The parameters as one row per coordinate."""
+        return self.parameters.view(self.dimension, -1)
+
+    def map_points(self, world_points: Points) -> Points:
+        """Displaced points in mm (N, D), differentiable with respect to parameters and points."""
+        return world_points + _per_chunk(self._displacements, world_points)
+
+    def spatial_jacobian(self, world_points: Points) -> Float[Tensor, "N D D"]:
+        """dT/dx (N, D, D), differentiable with respect to the parameters."""
+        identity = torch.eye(self.dimension, dtype=world_points.dtype, device=world_points.device)
+        return identity + _per_chunk(self._displacement_slopes, world_points)
+
+    def jacobian(self, world_points: Points) -> KroneckerJacobian:
+        """dT/dmu: weights and nodes (N, (order + 1)**D); weights are zero outside the valid region."""
+        weights, indices = lattice_weights(self.lattice, world_points.detach())
+        return KroneckerJacobian(weights, indices.long(), self.lattice.nodes, self.dimension)
+
+    def _displacements(self, world_points: Tensor) -> Tensor:
+        return weighted_sum(self.coefficients, *lattice_weights(self.lattice, world_points))
+
+    def _displacement_slopes(self, world_points: Tensor) -> Tensor:
+        slopes, indices = lattice_derivative_weights(self.lattice, world_points)
+        columns = [weighted_sum(self.coefficients, slopes[:, d], indices) for d in range(self.dimension)]
+        return torch.stack(columns, dim=-1)
+
+    def shifted(self, offset: Row) -> Self:
+        """The same map in a world moved by `offset` mm: the lattice moves."""
+        return replace(self, grid=self.grid.shifted(offset))
+
+    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Self:
+        """The transform with its parameters in this dtype on this device."""
+        return replace(self, parameters=self.parameters.to(device=device, dtype=dtype))
+
+
+def _per_chunk(function: Callable[[Tensor], Tensor], world_points: Tensor) -> Tensor:
+    if world_points.shape[0] <= CHUNK:
+        return function(world_points)
+    return torch.cat([function(chunk) for chunk in world_points.split(CHUNK)])

@@ -1,0 +1,87 @@
+"""A transform on top of an initial one; only the upper one is optimised."""
+
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Literal, Self, cast, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from elastix_impact.errors import InputError
+from elastix_impact.geometry.grid import Row
+from elastix_impact.typing import Points, Vector
+
+from .base import AbstractTransform, Jacobian
+
+Combination = Literal["Compose", "Add"]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class CompositeTransform(AbstractTransform):
+    """Two transforms in one: current(initial(x)), or initial(x) + current(x) - x.
+
+    Attributes
+    ----------
+    initial
+        The transform from an earlier stage, itself a composite perhaps. Fixed.
+    current
+        The transform being optimised.
+    combination
+        ``"Compose"`` or ``"Add"`` (elastix's HowToCombineTransforms).
+    parameters
+        Those of `current`. If given they replace them; that is how `with_parameters` works.
+    """
+
+    initial: AbstractTransform
+    current: AbstractTransform
+    combination: Combination = "Compose"
+    _: KW_ONLY
+    parameters: Vector = field(default=cast(Any, None))
+
+    def __post_init__(self) -> None:
+        if self.initial.dimension != self.current.dimension:
+            raise InputError(
+                f"a transform of {self.current.dimension} dimensions can't follow an initial transform of "
+                f"{self.initial.dimension}",
+                where="InitialTransformParameterFileName",
+            )
+        if self.parameters is None:
+            object.__setattr__(self, "parameters", self.current.parameters)
+        else:
+            object.__setattr__(self, "current", self.current.with_parameters(self.parameters))
+
+    @property
+    def dimension(self) -> int:
+        """Number of spatial axes."""
+        return self.current.dimension
+
+    def map_points(self, world_points: Points) -> Points:
+        """Mapped points in mm (N, D), differentiable with respect to `current`'s parameters and the points."""
+        between = self.initial.map_points(world_points)
+        if self.combination == "Compose":
+            return self.current.map_points(between)
+        return between + self.current.map_points(world_points) - world_points
+
+    def spatial_jacobian(self, world_points: Points) -> Float[Tensor, "N D D"]:
+        """dT/dx (N, D, D) by the chain rule, or by the sum."""
+        of_initial = self.initial.spatial_jacobian(world_points)
+        if self.combination == "Compose":
+            between = self.initial.map_points(world_points)
+            return self.current.spatial_jacobian(between) @ of_initial
+        identity = torch.eye(self.dimension, dtype=of_initial.dtype, device=of_initial.device)
+        return of_initial + self.current.spatial_jacobian(world_points) - identity
+
+    def jacobian(self, world_points: Points) -> Jacobian:
+        """dT/dmu with respect to `current`'s parameters."""
+        if self.combination == "Compose":
+            return self.current.jacobian(self.initial.map_points(world_points).detach())
+        return self.current.jacobian(world_points)
+
+    def shifted(self, offset: Row) -> Self:
+        """The same map in a world moved by `offset` mm."""
+        return type(self)(self.initial.shifted(offset), self.current.shifted(offset), self.combination)
+
+    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Self:
+        """Both transforms in this dtype on this device."""
+        return type(self)(self.initial.to(dtype, device), self.current.to(dtype, device), self.combination)
