@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 
-
 import torch
 
 from elastix_impact.typing import Points
