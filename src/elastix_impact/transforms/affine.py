@@ -34,9 +34,7 @@ class AffineTransform(AbstractLinearTransform):
     def __post_init__(self) -> None:
         require_count(self.parameters, self.dimension * (self.dimension + 1), "AffineTransform", self.dimension)
 
-    def matrix_and_translation(
-        self, parameters: Vector
-    ) -> tuple[Float[Tensor, "D D"], Float[Tensor, "D"]]:
+    def matrix_and_translation(self, parameters: Vector) -> tuple[Float[Tensor, "D D"], Float[Tensor, " D"]]:
         """Matrix and translation in mm."""
         entries = self.dimension * self.dimension
         return parameters[:entries].view(self.dimension, self.dimension), parameters[entries:]
@@ -53,9 +51,7 @@ class AffineLogTransform(AbstractLinearTransform):
     def __post_init__(self) -> None:
         require_count(self.parameters, self.dimension * (self.dimension + 1), "AffineLogTransform", self.dimension)
 
-    def matrix_and_translation(
-        self, parameters: Vector
-    ) -> tuple[Float[Tensor, "D D"], Float[Tensor, "D"]]:
+    def matrix_and_translation(self, parameters: Vector) -> tuple[Float[Tensor, "D D"], Float[Tensor, " D"]]:
         """Exponential of the logarithm, and translation in mm."""
         entries = self.dimension * self.dimension
         logarithm = parameters[:entries].view(self.dimension, self.dimension)

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Self, final
+from typing import TypeVar, final
 
 import torch
 from jaxtyping import Float
@@ -10,6 +10,9 @@ from torch import Tensor
 
 from elastix_impact.geometry.grid import Row
 from elastix_impact.typing import Indices, Points, Vector, Weights
+
+Same = TypeVar("Same", bound="AbstractTransform")
+"""The kind of the transform itself; `typing.Self` can't be checked at run time."""
 
 
 @final
@@ -71,14 +74,14 @@ class AbstractTransform(ABC):
         """dT/dmu at the points, without autograd history."""
 
     @abstractmethod
-    def shifted(self, offset: Row) -> Self:
+    def shifted(self: Same, offset: Row) -> Same:
         """The same map in a world moved by `offset` mm: T'(x) = T(x - offset) + offset, same parameters."""
 
     @abstractmethod
-    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Self:
+    def to(self: Same, dtype: torch.dtype, device: torch.device | str = "cpu") -> Same:
         """The transform with its tensors in this dtype on this device."""
 
     @final
-    def with_parameters(self, parameters: Tensor) -> Self:
+    def with_parameters(self: Same, parameters: Tensor) -> Same:
         """The same kind of transform with other parameters (P,)."""
         return replace(self, parameters=parameters)

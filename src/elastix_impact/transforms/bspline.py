@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Self, final
+from typing import final
 
 import torch
 from jaxtyping import Float
@@ -98,11 +98,11 @@ class BSplineTransform(AbstractTransform):
         columns = [weighted_sum(self.coefficients, slopes[:, d], indices) for d in range(self.dimension)]
         return torch.stack(columns, dim=-1)
 
-    def shifted(self, offset: Row) -> Self:
+    def shifted(self, offset: Row) -> "BSplineTransform":
         """The same map in a world moved by `offset` mm: the lattice moves."""
         return replace(self, grid=self.grid.shifted(offset))
 
-    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Self:
+    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> "BSplineTransform":
         """The transform with its parameters in this dtype on this device."""
         return replace(self, parameters=self.parameters.to(device=device, dtype=dtype))
 

@@ -1,7 +1,7 @@
 """A transform on top of an initial one; only the upper one is optimised."""
 
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal, Self, cast, final
+from typing import Any, Literal, cast, final
 
 import torch
 from jaxtyping import Float
@@ -78,10 +78,10 @@ class CompositeTransform(AbstractTransform):
             return self.current.jacobian(self.initial.map_points(world_points).detach())
         return self.current.jacobian(world_points)
 
-    def shifted(self, offset: Row) -> Self:
+    def shifted(self, offset: Row) -> "CompositeTransform":
         """The same map in a world moved by `offset` mm."""
-        return type(self)(self.initial.shifted(offset), self.current.shifted(offset), self.combination)
+        return CompositeTransform(self.initial.shifted(offset), self.current.shifted(offset), self.combination)
 
-    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Self:
+    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> "CompositeTransform":
         """Both transforms in this dtype on this device."""
-        return type(self)(self.initial.to(dtype, device), self.current.to(dtype, device), self.combination)
+        return CompositeTransform(self.initial.to(dtype, device), self.current.to(dtype, device), self.combination)

@@ -36,9 +36,7 @@ class EulerTransform(AbstractLinearTransform):
     def __post_init__(self) -> None:
         require_count(self.parameters, 6 if self.dimension == 3 else 3, "EulerTransform", self.dimension)
 
-    def matrix_and_translation(
-        self, parameters: Vector
-    ) -> tuple[Float[Tensor, "D D"], Float[Tensor, "D"]]:
+    def matrix_and_translation(self, parameters: Vector) -> tuple[Float[Tensor, "D D"], Float[Tensor, " D"]]:
         """Rotation matrix and translation in mm."""
         if self.dimension == 2:
             return rotation_2d(parameters[0]), parameters[1:]

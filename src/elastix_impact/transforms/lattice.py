@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from elastix_impact.errors import InputError
@@ -18,9 +19,7 @@ _CHUNK = 1 << 16
 """Boundary voxels mapped at once."""
 
 
-def required_lattice(
-    fixed_grid: Grid, spacing_mm: Row, order: int, initial: AbstractTransform | None = None
-) -> Grid:
+def required_lattice(fixed_grid: Grid, spacing_mm: Row, order: int, initial: AbstractTransform | None = None) -> Grid:
     """The lattice of control points that covers the fixed image, centred on it.
 
     Along each axis there are ceil(extent / spacing) intervals and `order` nodes more than intervals, so that
@@ -49,8 +48,7 @@ def required_lattice(
     spacing = tuple(s * factor for s, factor in zip(spacing_mm, stretch))
     size = tuple(math.ceil(n * voxel / s) + order for n, voxel, s in zip(box.size, box.spacing, spacing))
     margin = [
-        ((nodes - 1) * s - (n - 1) * voxel) / 2
-        for nodes, s, n, voxel in zip(size, spacing, box.size, box.spacing)
+        ((nodes - 1) * s - (n - 1) * voxel) / 2 for nodes, s, n, voxel in zip(size, spacing, box.size, box.spacing)
     ]
     inwards = torch.tensor(box.direction, dtype=torch.float64) @ torch.tensor(margin, dtype=torch.float64)
     origin = tuple(o - m for o, m in zip(box.origin, inwards.tolist()))
@@ -87,7 +85,7 @@ def _boundary_points(grid: Grid) -> Iterator[Points]:
                 yield torch.addmm(to_world[:, -1], piece, to_world[:, :-1].T)
 
 
-def refine_parameters(parameters: Vector, source: Grid, target: Grid, order: int) -> Vector:
+def refine_parameters(parameters: Vector, source: Grid, target: Grid, order: int) -> Float[Tensor, " refined"]:
     """Parameters (D * nodes of `target`,) of the deformation that `parameters` describe on `source`.
 
     The deformation is sampled at the nodes of `target` (coefficients mirrored at the border of `source`, zero

@@ -6,7 +6,7 @@ Rotations are built from the generators of the rotation group, so that a matrix 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Self, final
+from typing import TypeVar, final
 
 import torch
 from jaxtyping import Float
@@ -27,6 +27,8 @@ _GENERATORS = (
 
 _QUARTER_TURN = ((0.0, -1.0), (1.0, 0.0))
 
+Linear = TypeVar("Linear", bound="AbstractLinearTransform")
+
 
 @dataclass(frozen=True, eq=False)
 class AbstractLinearTransform(AbstractTransform):
@@ -41,9 +43,7 @@ class AbstractLinearTransform(AbstractTransform):
     centre: Row
 
     @abstractmethod
-    def matrix_and_translation(
-        self, parameters: Vector
-    ) -> tuple[Float[Tensor, "D D"], Float[Tensor, "D"]]:
+    def matrix_and_translation(self, parameters: Vector) -> tuple[Float[Tensor, "D D"], Float[Tensor, " D"]]:
         """Matrix A and translation in mm that `parameters` mean, differentiable."""
 
     @final
@@ -74,12 +74,12 @@ class AbstractLinearTransform(AbstractTransform):
         return DenseJacobian(values)
 
     @final
-    def shifted(self, offset: Row) -> Self:
+    def shifted(self: Linear, offset: Row) -> Linear:
         """The same map in a world moved by `offset` mm: only the centre moves."""
         return replace(self, centre=tuple(c + d for c, d in zip(self.centre, offset)))
 
     @final
-    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Self:
+    def to(self: Linear, dtype: torch.dtype, device: torch.device | str = "cpu") -> Linear:
         """The transform with its parameters in this dtype on this device."""
         return replace(self, parameters=self.parameters.to(device=device, dtype=dtype))
 
@@ -106,14 +106,14 @@ def rotation_2d(angle: Float[Tensor, ""]) -> Float[Tensor, "2 2"]:
     return angle.cos() * identity + angle.sin() * constant(_QUARTER_TURN, angle.dtype, angle.device)
 
 
-def axis_rotations(angles: Float[Tensor, "3"]) -> Float[Tensor, "3 3 3"]:
+def axis_rotations(angles: Float[Tensor, " 3"]) -> Float[Tensor, "3 3 3"]:
     """Rotations by `angles` in radians about x, y and z, one (3, 3) matrix each."""
     generators = constant(_GENERATORS, angles.dtype, angles.device)
     sine, cosine = angles.sin().view(3, 1, 1), angles.cos().view(3, 1, 1)
     return _identity(angles) + sine * generators + (1 - cosine) * (generators @ generators)
 
 
-def versor_rotation(versor: Float[Tensor, "3"]) -> Float[Tensor, "3 3"]:
+def versor_rotation(versor: Float[Tensor, " 3"]) -> Float[Tensor, "3 3"]:
     """Rotation by the unit quaternion whose vector part is `versor`: sin(angle / 2) times the axis.
 
     The scalar part is sqrt(1 - |versor|**2); a versor of length above 1 is brought back to 1.

@@ -31,9 +31,7 @@ class SimilarityTransform(AbstractLinearTransform):
     def __post_init__(self) -> None:
         require_count(self.parameters, 7 if self.dimension == 3 else 4, "SimilarityTransform", self.dimension)
 
-    def matrix_and_translation(
-        self, parameters: Vector
-    ) -> tuple[Float[Tensor, "D D"], Float[Tensor, "D"]]:
+    def matrix_and_translation(self, parameters: Vector) -> tuple[Float[Tensor, "D D"], Float[Tensor, " D"]]:
         """Scaled rotation matrix and translation in mm."""
         if self.dimension == 2:
             return parameters[0] * rotation_2d(parameters[1]), parameters[2:]

@@ -1,7 +1,7 @@
 """Translation: T(x) = x + t."""
 
 from dataclasses import dataclass, replace
-from typing import Self, final
+from typing import final
 
 import torch
 from jaxtyping import Float
@@ -43,11 +43,11 @@ class TranslationTransform(AbstractTransform):
     def _identity(self) -> Tensor:
         return torch.eye(self.dimension, dtype=self.parameters.dtype, device=self.parameters.device)
 
-    def shifted(self, offset: Row) -> Self:
+    def shifted(self, offset: Row) -> "TranslationTransform":
         """The transform itself: a shift looks the same from everywhere."""
         del offset
         return self
 
-    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> Self:
+    def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> "TranslationTransform":
         """The transform with its parameters in this dtype on this device."""
         return replace(self, parameters=self.parameters.to(device=device, dtype=dtype))
