@@ -1,0 +1,59 @@
+"""One case: a pair of images, what goes with them, and what to do with them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One pair of images and how to register them; `run_case` does it.
+
+    Attributes
+    ----------
+    maps
+        Parameter maps, one per stage; each stage starts from the result of the one before.
+    out
+        The run's folder; made if `create_out`, else it must exist.
+    device
+        See `choose_device`; None follows the maps.
+    threads, seed
+        Override the default number of CPU threads and the maps' RandomSeed.
+    data_folder
+        Where paths below ``/Data`` in a map are looked up if they do not exist.
+    strict_gpu
+        Whether a GPU that a map wishes and that is absent is an error.
+    log_level
+        Of `elastix.log`: ``"off"``, ``"error"``, ``"warning"`` or ``"info"``.
+    """
+
+    fixed: Path
+    moving: Path
+    maps: tuple[Path, ...]
+    out: Path
+    fixed_mask: Path | None = None
+    moving_mask: Path | None = None
+    fixed_points: Path | None = None
+    moving_points: Path | None = None
+    initial_transform: Path | None = None
+    device: str | None = None
+    threads: int | None = None
+    seed: int | None = None
+    data_folder: Path | None = None
+    create_out: bool = True
+    strict_gpu: bool = False
+    log_level: str = "info"
+
+    def input_files(self) -> dict[str, Path]:
+        """The files given, by role, maps excluded."""
+        given = {
+            "fixed image": self.fixed,
+            "moving image": self.moving,
+            "fixed mask": self.fixed_mask,
+            "moving mask": self.moving_mask,
+            "fixed landmarks": self.fixed_points,
+            "moving landmarks": self.moving_points,
+            "initial transform": self.initial_transform,
+        }
+        return {role: path for role, path in given.items() if path is not None}

@@ -1,0 +1,108 @@
+"""The folder of a run: it is checked before anything long, and a file appears in it only when it is whole."""
+
+import contextlib
+import errno
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import final
+
+from elastix_impact.errors import OutputError
+
+_STAGE_FILE = re.compile(
+    r"(TransformParameters|IterationInfo|FixedImagePyramid0|MovingImagePyramid0)\.(\d+)([.-].*)?\.\w+"
+)
+PROBE_BYTES = 1 << 16
+
+
+@final
+class RunFolder:
+    """Where a run writes.
+
+    Attributes
+    ----------
+    path
+        The folder, absolute.
+    files
+        Names of the files written so far, in order, each once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.files: list[str] = []
+
+    @staticmethod
+    def open(path: Path, *, create: bool) -> "RunFolder":
+        """The folder at `path`, made if `create`, after a test that files can be written there.
+
+        Raises
+        ------
+        OutputError
+            If it is missing (and not to be made), is not a folder, can't be written, or its disk is full.
+        """
+        with output_errors(path):
+            if create:
+                path.mkdir(parents=True, exist_ok=True)
+            if not path.is_dir():
+                raise OutputError(
+                    "the output folder does not exist" if not path.exists() else "this is a file, not a folder",
+                    where=str(path),
+                    remedy="Make the folder first, or give another one",
+                )
+            with tempfile.NamedTemporaryFile(dir=path, prefix=".probe-") as probe:
+                probe.write(bytes(PROBE_BYTES))
+                probe.flush()
+                os.fsync(probe.fileno())
+        return RunFolder(path)
+
+    def clear_stages(self, stages: int, result_names: Iterable[str], keep: Iterable[Path]) -> None:
+        """Remove what an earlier run left under the names of the first `stages` stages.
+
+        Otherwise a run that is interrupted would leave old results that look like its own. Files in `keep` stay, with
+        those that differ from them only in the suffix (the data of a header).
+        """
+        kept = {path.resolve().with_suffix("") for path in keep}
+        names = "|".join(re.escape(name) for name in result_names)
+        result = re.compile(rf"({names})\.(\d+)(\.R\d+)?\.[\w.]+")
+        for path in self.path.iterdir():
+            match = _STAGE_FILE.fullmatch(path.name) or result.fullmatch(path.name)
+            ours = match is not None and int(match[2]) < stages
+            if ours and path.is_file() and path.resolve().with_suffix("") not in kept:
+                path.unlink()
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Write a text file whole: under a temporary name, then renamed."""
+        target = self.path / name
+        temporary = self.path / f".{os.getpid()}-{name}"
+        with output_errors(target):
+            try:
+                temporary.write_text(text, encoding="utf-8")
+                temporary.replace(target)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+        return self.note(target)
+
+    def note(self, path: Path) -> Path:
+        """Remember that `path` was written; returns it."""
+        name = str(path.relative_to(self.path)) if path.is_relative_to(self.path) else str(path)
+        if name not in self.files:
+            self.files.append(name)
+        return path
+
+
+@contextlib.contextmanager
+def output_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system says about writing `path` into an OutputError with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        permission = "Check the path and its permissions (in a container: docker run --user)"
+        raise OutputError(
+            f"can't be written: {error.strerror or error}",
+            where=str(path),
+            remedy=f"{'Free some space' if full else permission}, or give another output folder",
+        ) from error
