@@ -1,4 +1,4 @@
 """`zoo.export`: makers of TorchScript feature models, one file per family.
 
-Depends on torch only.
+Depends on torch and errors only.
 """

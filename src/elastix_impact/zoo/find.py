@@ -1,0 +1,108 @@
+"""From a model path as a parameter map writes it to the file on this machine."""
+
+import difflib
+import re
+import warnings
+from pathlib import Path, PurePosixPath
+
+from elastix_impact.errors import ModelError
+
+CONTAINER_DATA = PurePosixPath("/Data")
+"""The folder that published maps name; in the container it is the mounted case."""
+
+_OLD_LAYER_COUNT = re.compile(r"_\d+_Layers?(?=\.pt$)")
+_OLD_MIND = re.compile(r"^(R\d+D\d+)\.pt$")
+_OLD_SAM = re.compile(r"^(Tiny|Small)\.pt$")
+
+
+def find_model(path_in_map: str, *, map_folder: Path, data_folder: Path | None, dimension: int | None = None) -> Path:
+    """The model file that a map means.
+
+    A relative path is tried from the working directory, then from the map's folder. An absolute path is
+    taken as it is; if absent and below ``/Data`` (or ``/Models``), it is looked up under `data_folder`, so
+    that one map runs inside and outside the container. A file published under a former name is found
+    under its present one, with a warning.
+
+    Parameters
+    ----------
+    path_in_map
+        The value of ``ImpactModelsPath``.
+    map_folder
+        The folder of the parameter map.
+    data_folder
+        What ``--data`` gave, or None.
+    dimension
+        The model's dimension, 2 or 3, which former MIND names leave out; None = look for 3, then 2.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file; it lists what was tried and model files with similar names.
+    """
+    candidates = _candidates(path_in_map, map_folder, data_folder)
+    for path in candidates:
+        if path.is_file():
+            return path
+    tried = list(candidates)
+    for candidate in candidates:
+        for path in present_names(candidate, dimension):
+            if path.is_file():
+                warnings.warn(
+                    f'the model "{path_in_map}" is published as {path.parent.name}/{path.name} now; that file is used',
+                    stacklevel=2,
+                )
+                return path
+            tried.append(path)
+    raise ModelError(
+        f"no such model file; tried {', '.join(map(str, dict.fromkeys(tried)))}",
+        where=path_in_map,
+        remedy=_advice(path_in_map, candidates, data_folder),
+    )
+
+
+def present_names(path: Path, dimension: int | None = None) -> list[Path]:
+    """Where a model is today that was published as `path`: changed names, most likely first."""
+    name, folder = _OLD_LAYER_COUNT.sub("", path.name), path.parent
+    mind, sam = _OLD_MIND.match(name), _OLD_SAM.match(name)
+    if mind:
+        dimensions = (dimension,) if dimension is not None else (3, 2)
+        return [folder / f"{mind[1]}_{d}D.pt" for d in dimensions]
+    if sam:
+        return [folder.with_name("SAM2.1") / f"SAM2.1_{name}"]
+    return [folder / name] if name != path.name else []
+
+
+def _candidates(path_in_map: str, map_folder: Path, data_folder: Path | None) -> list[Path]:
+    written = PurePosixPath(path_in_map)
+    if not written.is_absolute():
+        return list(dict.fromkeys([Path.cwd() / written, map_folder.absolute() / written]))
+    candidates = [Path(written)]
+    if data_folder is not None and written.is_relative_to(CONTAINER_DATA):
+        candidates.append(data_folder / written.relative_to(CONTAINER_DATA))
+    elif data_folder is not None and written.is_relative_to("/Models"):
+        candidates.append(data_folder / written.relative_to("/"))
+    return candidates
+
+
+def _advice(path_in_map: str, candidates: list[Path], data_folder: Path | None) -> str:
+    present = _models_near(candidates)
+    by_name = {path.name.lower(): path for path in present}
+    near = difflib.get_close_matches(PurePosixPath(path_in_map).name.lower(), by_name, n=3, cutoff=0.5)
+    if near:
+        return f"Did you mean {' or '.join(str(by_name[name]) for name in near)}?"
+    if present:
+        return f"Models present: {', '.join(sorted(str(path) for path in present)[:8])}"
+    if data_folder is None and path_in_map.startswith(("/Data/", "/Models/")):
+        return "Name the folder that holds Models/ with --data"
+    if "MIND" in path_in_map.upper():
+        return "Make it with `elastix-impact models export mind`"
+    return "Put the model there, or correct the path in the map"
+
+
+def _models_near(candidates: list[Path]) -> list[Path]:
+    """All .pt files below the Models folder of each candidate, or below the candidate's own folder."""
+    folders: dict[Path, None] = {}
+    for path in candidates:
+        roots = [parent for parent in path.parents if parent.name == "Models"] or [path.parent]
+        folders[roots[0]] = None
+    return [file for folder in folders if folder.is_dir() for file in sorted(folder.glob("**/*.pt"))]
