@@ -77,15 +77,15 @@ def test_scales_of_one_change_nothing(make) -> None:
 
 
 def test_scales_mean_steps_in_scaled_parameters(make) -> None:
-    """Minimising f(y / s) by y from s x and dividing by s is what the scales do."""
-    scales, start = torch.tensor([3.0, 0.5]), torch.tensor([3.0, -2.0])
-    plain, scaled = make(None), make(scales)
-    y, y_state = start * scales, plain.init(start * scales)
+    """Minimising f(y / r) by y from r x, r the roots of the scales, and dividing by r is what the scales do."""
+    roots, start = torch.tensor([3.0, 0.5]), torch.tensor([3.0, -2.0])
+    plain, scaled = make(None), make(roots.square())
+    y, y_state = start * roots, plain.init(start * roots)
     x, x_state = start, scaled.init(start)
     for _ in range(5):
-        y, y_state = plain.step(y, (y / scales - 1) / scales, y_state)
+        y, y_state = plain.step(y, (y / roots - 1) / roots, y_state)
         x, x_state = scaled.step(x, x - 1, x_state)
-    torch.testing.assert_close(x, y / scales)
+    torch.testing.assert_close(x, y / roots)
     torch.testing.assert_close(scaled.time(x_state), plain.time(y_state))
 
 

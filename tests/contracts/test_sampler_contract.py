@@ -18,9 +18,7 @@ COUNT = 500
 MAKERS: dict[str, Make] = {
     "Full": lambda grid, mask: FullSampler(grid, mask, "cpu"),
     "GridByNumber": lambda grid, mask: GridSampler(grid, mask, "cpu", number_of_samples=COUNT),
-    "GridBySpacing": lambda grid, mask: GridSampler(
-        grid, mask, "cpu", spacing_voxels=(3, 2, 2)[: grid.dimension]
-    ),
+    "GridBySpacing": lambda grid, mask: GridSampler(grid, mask, "cpu", spacing_voxels=(3, 2, 2)[: grid.dimension]),
     "Random": lambda grid, mask: RandomSampler(grid, mask, COUNT, "cpu"),
     "RandomCoordinate": lambda grid, mask: RandomCoordinateSampler(grid, mask, COUNT, "cpu"),
     "RandomRegion": lambda grid, mask: RandomRegionSampler(grid, mask, COUNT, "cpu"),
@@ -34,9 +32,7 @@ def oblique(dimension: int) -> Grid:
     c, s = math.cos(0.5), math.sin(0.5)
     if dimension == 2:
         return Grid((20, 15), (1.5, 0.8), (-14.0, 3.0), ((c, s), (s, -c)))
-    return Grid(
-        (20, 15, 12), (1.5, 0.8, 3.0), (-14.0, 3.0, 7.0), ((c, -s, 0.0), (0.0, 0.0, 1.0), (s, c, 0.0))
-    )
+    return Grid((20, 15, 12), (1.5, 0.8, 3.0), (-14.0, 3.0, 7.0), ((c, -s, 0.0), (0.0, 0.0, 1.0), (s, c, 0.0)))
 
 
 def ball(grid: Grid) -> torch.Tensor:
@@ -165,11 +161,7 @@ def test_random_coordinates_are_uniform_in_the_mask(grid: Grid, generator) -> No
     voxels = int(mask.sum())
     sampler = RandomCoordinateSampler(grid, mask, 40 * voxels, "cpu")
     index_points = grid.to_index(sampler.draw(generator).double())
-    counts = (
-        nearest_voxels(grid, index_points.clamp(min=0))
-        .bincount(minlength=mask.numel())[mask.flatten()]
-        .double()
-    )
+    counts = nearest_voxels(grid, index_points.clamp(min=0)).bincount(minlength=mask.numel())[mask.flatten()].double()
     assert chi_square(counts, torch.full_like(counts, 40.0)) < 5
     inner = index_points[index_points[:, 0] > 0.5]
     fraction = (inner + 0.5) - (inner + 0.5).floor()
@@ -182,9 +174,7 @@ def test_a_region_is_no_larger_than_asked_and_moves_about(grid: Grid, generator)
     sampler = RandomRegionSampler(grid, None, COUNT, "cpu", size)
     centres = []
     for _ in range(50):
-        millimetres = grid.to_index(sampler.draw(generator).double()) * torch.tensor(
-            grid.spacing, dtype=torch.float64
-        )
+        millimetres = grid.to_index(sampler.draw(generator).double()) * torch.tensor(grid.spacing, dtype=torch.float64)
         extent = millimetres.amax(0) - millimetres.amin(0)
         assert (extent <= torch.tensor(size) + 1e-4).all()
         assert (extent > 0.9 * torch.tensor(size)).all()
@@ -213,9 +203,7 @@ def test_a_region_larger_than_the_image_is_refused(grid: Grid) -> None:
     ("number", "spacing", "starts"),
     [(300, 2, [0, 0, 0]), (10_000, 1, [0, 0, 0]), (20, 6, [0, 1, 2]), (1, 15, [2, 7, 5])],
 )
-def test_the_grid_sampler_places_its_lattice_as_elastix_does(
-    number: int, spacing: int, starts: list[int]
-) -> None:
+def test_the_grid_sampler_places_its_lattice_as_elastix_does(number: int, spacing: int, starts: list[int]) -> None:
     """Spacing = round((20 * 15 * 12 / number) ** (1 / 3)); what is left over goes to both sides."""
     grid = oblique(3)
     sampler = GridSampler(grid, None, "cpu", number_of_samples=number)

@@ -1,7 +1,7 @@
 """Pyramids against ITK's own filters and against the pyramid images that elastix writes.
 
-Where an even factor makes ITK choose between two voxels half a voxel away, it goes by the rounding noise of
-its matrix products. Such factors are tested on grids whose numbers are exact in binary: it rounds up, as we do.
+Where an even factor makes ITK choose between two voxels half a voxel away, it goes by the rounding noise
+of its products. Such factors are tested on grids whose numbers are exact in binary: it rounds up, as we do.
 """
 
 import math
@@ -67,9 +67,7 @@ def assert_same(level: Image, data: np.ndarray, spacing, origin, direction) -> N
     torch.testing.assert_close(level.data, torch.from_numpy(np.ascontiguousarray(data)), rtol=1e-5, atol=2e-4)
     np.testing.assert_allclose(level.grid.spacing, spacing, rtol=1e-12)
     np.testing.assert_allclose(level.grid.origin, origin, atol=1e-9)
-    np.testing.assert_allclose(
-        np.array(level.grid.direction).ravel(), np.array(direction).ravel(), atol=1e-12
-    )
+    np.testing.assert_allclose(np.array(level.grid.direction).ravel(), np.array(direction).ravel(), atol=1e-12)
 
 
 @pytest.mark.parametrize("sigma", [(0.5, 0.5, 0.5), (1.0, 2.0, 0.7), (4.0, 4.0, 4.0)])
@@ -110,9 +108,7 @@ def test_recursive_pyramid_is_that_of_itk(image: Image, schedule: list[list[int]
         factors = [tuple(float(f) for f in level) for level in schedule[number:]]
         level = pyramid_level(image, "Recursive", factors[0], NONE, factors[1:])
         direction = itk.array_from_matrix(expected.GetDirection())
-        assert_same(
-            level, itk.array_from_image(expected), expected.GetSpacing(), expected.GetOrigin(), direction
-        )
+        assert_same(level, itk.array_from_image(expected), expected.GetSpacing(), expected.GetOrigin(), direction)
 
 
 @pytest.mark.parametrize("factor", [(2, 2, 2), (3, 2, 1), (5, 40, 7)])
@@ -177,9 +173,7 @@ def elastix_pyramid(image: Image, kind: str, schedule: list[int], folder: Path) 
         output_directory=str(folder),
         log_to_console=False,
     )
-    names = sorted(
-        name for name in os.listdir(folder) if name.startswith("FixedImagePyramid") and name[-3:] == "mha"
-    )
+    names = sorted(name for name in os.listdir(folder) if name.startswith("FixedImagePyramid") and name[-3:] == "mha")
     return [sitk.ReadImage(str(folder / name)) for name in names]
 
 

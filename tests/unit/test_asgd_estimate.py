@@ -103,8 +103,8 @@ def test_sampled_gradients_of_a_quadratic(generator: torch.Generator) -> None:
 
 
 def test_sampled_gradients_live_in_scaled_parameters(generator: torch.Generator) -> None:
-    """With y = s x and x = y / s: the perturbation of x is sigma / s and the gradient by y is x / s."""
-    scales = torch.full((3000,), 4.0)
+    """With y = 4 x: the perturbation of x is sigma / 4 and the gradient by y is x / 4."""
+    scales = torch.full((3000,), 16.0)
     gg, ee = sample_gradients(torch.zeros(3000), 2.0, 10, lambda x: x, None, generator, scales)
     assert gg == pytest.approx(3000 * (2.0 / 4.0 / 4.0) ** 2, rel=0.03)
     assert ee == 0.0

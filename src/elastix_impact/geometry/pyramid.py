@@ -92,9 +92,7 @@ def smooth(data: Volume, sigma_voxels: Row) -> Volume:
     for axis, sigma in enumerate(sigma_voxels):
         if sigma > 0 and data.shape[-1 - axis] > 1:
             positions = torch.arange(data.shape[-1 - axis])
-            indices, weights = _clamped_taps(
-                positions, recursive_gaussian_kernel(sigma), data.shape[-1 - axis]
-            )
+            indices, weights = _clamped_taps(positions, recursive_gaussian_kernel(sigma), data.shape[-1 - axis])
             data = _apply_taps(data, data.ndim - 1 - axis, indices, weights)
     return data
 
@@ -107,12 +105,8 @@ def recursive_gaussian_kernel(sigma: float) -> Kernel:
     """
     radius = math.ceil(12 * sigma) + 1
     scaled = torch.arange(radius + 1, dtype=torch.float64) / sigma
-    side = (1.3530 * torch.cos(0.6681 * scaled) + 1.8151 * torch.sin(0.6681 * scaled)) * torch.exp(
-        -1.3932 * scaled
-    )
-    side -= (0.3531 * torch.cos(2.0787 * scaled) - 0.0902 * torch.sin(2.0787 * scaled)) * torch.exp(
-        -1.3732 * scaled
-    )
+    side = (1.3530 * torch.cos(0.6681 * scaled) + 1.8151 * torch.sin(0.6681 * scaled)) * torch.exp(-1.3932 * scaled)
+    side -= (0.3531 * torch.cos(2.0787 * scaled) - 0.0902 * torch.sin(2.0787 * scaled)) * torch.exp(-1.3732 * scaled)
     return _symmetric(side)
 
 
@@ -163,11 +157,7 @@ def _smooth_and_resample(data: Volume, size: tuple[int, ...], factor: Row, sigma
     """Smoothed as by `smooth`, linearly interpolated at indices (f - 1) / 2 + i f; one product per axis."""
     for axis, (count, step, sigma) in enumerate(zip(size, factor, sigma_voxels)):
         length = data.shape[-1 - axis]
-        kernel = (
-            recursive_gaussian_kernel(sigma)
-            if sigma > 0 and length > 1
-            else torch.ones(1, dtype=torch.float64)
-        )
+        kernel = recursive_gaussian_kernel(sigma) if sigma > 0 and length > 1 else torch.ones(1, dtype=torch.float64)
         if kernel.numel() == 1 and step == 1:
             continue
         positions = (step - 1) / 2 + step * torch.arange(count, dtype=torch.float64)
@@ -227,7 +217,7 @@ def _apply_taps(data: Volume, dim: int, indices: Indices, weights: AxisWeights) 
         rows, first = indices[start:stop], int(indices[start:stop].min())
         width = int(rows.max()) - first + 1
         matrix = torch.zeros(stop - start, width, dtype=torch.float64)
-        matrix = matrix.scatter_add_(1, rows - first, weights[start:stop].contiguous()).to(data)
+        matrix = matrix.scatter_add_(1, rows - first, weights[start:stop].contiguous()).to(data.dtype).to(data.device)
         source = lines[:, first : first + width]
         if lines.shape[2] == 1:
             result[:, start:stop, 0] = source[:, :, 0] @ matrix.T

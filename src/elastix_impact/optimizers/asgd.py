@@ -16,7 +16,7 @@ from elastix_impact.errors import InputError
 from elastix_impact.typing import Scalar, Vector
 
 from .base import AbstractOptimizer
-from .gain import decaying_gain, descend, inverse_scales
+from .gain import decaying_gain, descend, inverse_roots
 
 
 @final
@@ -93,13 +93,13 @@ class AdaptiveStochasticGradientDescent(AbstractOptimizer[AsgdState]):
     settings
         The method's numbers, usually from `asgd_estimate`.
     scales
-        (P,) positive numbers, or None for all 1. The steps are made in parameters multiplied by the scales,
-        where the gradient is divided by them: large scales mean small steps.
+        (P,) positive numbers, elastix's ``Scales``, or None for all 1. The steps are made in parameters multiplied by
+        their roots, where the gradient is divided by the roots: large scales mean small steps.
     """
 
     def __init__(self, settings: AsgdSettings, scales: Vector | None = None) -> None:
         self._settings = settings
-        self._inverse_scales = inverse_scales(scales)
+        self._inverse_roots = inverse_roots(scales)
         self._offset = math.log(settings.sigmoid_max / max(-settings.sigmoid_min, 1e-300))
 
     def init(self, parameters: Vector) -> AsgdState:
@@ -110,9 +110,9 @@ class AdaptiveStochasticGradientDescent(AbstractOptimizer[AsgdState]):
     @torch.no_grad()
     def step(self, parameters: Vector, gradient: Vector, state: AsgdState) -> tuple[Vector, AsgdState]:
         """New parameters and state; four small scalars and two vectors are computed."""
-        scaled = gradient if self._inverse_scales is None else gradient * self._inverse_scales
+        scaled = gradient if self._inverse_roots is None else gradient * self._inverse_roots
         gain = self._gain(state.next_time)
-        new_parameters = descend(parameters, scaled, gain, self._inverse_scales)
+        new_parameters = descend(parameters, scaled, gain, self._inverse_roots)
         time = self._advance(state.next_time, scaled, state.previous_gradient)
         return new_parameters, AsgdState(state.next_time, gain, time, scaled)
 

@@ -224,11 +224,11 @@ def sample_gradients(
     gg, ee = parameters.new_zeros(()), parameters.new_zeros(())
     for _ in range(number):
         noise = torch.randn(parameters.shape, generator=generator, device=generator.device).to(parameters)
-        perturbed = torch.add(parameters.detach(), _divided(noise, scales), alpha=perturbation_sigma)
-        exact = _divided(exact_gradient(perturbed), scales)
+        perturbed = torch.add(parameters.detach(), _divided_by_roots(noise, scales), alpha=perturbation_sigma)
+        exact = _divided_by_roots(exact_gradient(perturbed), scales)
         gg = gg + exact.square().sum()
         if stochastic_gradient is not None:
-            ee = ee + (exact - _divided(stochastic_gradient(perturbed), scales)).square().sum()
+            ee = ee + (exact - _divided_by_roots(stochastic_gradient(perturbed), scales)).square().sum()
     return GradientMagnitudes(float(gg) / number, float(ee) / number)
 
 
@@ -238,8 +238,8 @@ def default_maximum_step_length(fixed: Grid, moving: Grid) -> float:
     return sum(spacings) / len(spacings)
 
 
-def _divided(values: Tensor, scales: Tensor | None) -> Tensor:
-    return values if scales is None else values / scales
+def _divided_by_roots(values: Tensor, scales: Tensor | None) -> Tensor:
+    return values if scales is None else values * scales.rsqrt()
 
 
 def _ratio(numerator: float, denominator: float) -> float:

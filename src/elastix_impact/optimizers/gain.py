@@ -12,8 +12,10 @@ def decaying_gain(time: Scalar, a: float, A: float, alpha: float) -> Scalar:
     return (time + (A + 1)).pow(-alpha) * a
 
 
-def inverse_scales(scales: Vector | None) -> Tensor | None:
-    """1 / scales, or None where all are one, because then nothing needs to be multiplied.
+def inverse_roots(scales: Vector | None) -> Tensor | None:
+    """1 / sqrt(scales), or None where all are one, because then nothing needs to be multiplied.
+
+    elastix's ``Scales`` are squares: it optimises y = sqrt(scales) x.
 
     Raises
     ------
@@ -28,13 +30,13 @@ def inverse_scales(scales: Vector | None) -> Tensor | None:
             expected="positive finite numbers",
             remedy="Correct Scales in the parameter map",
         )
-    return 1 / scales
+    return scales.rsqrt()
 
 
 def descend(parameters: Vector, scaled_gradient: Vector, gain: Scalar, inverse: Tensor | None) -> Vector:
-    """Parameters after a step of `gain` against the gradient in parameters * scales.
+    """Parameters after a step of `gain` against the gradient in scaled parameters.
 
-    With y = s x the gradient by y is g / s; a step of y by -gain g / s moves x by -gain g / s / s.
+    With y = r x, r = sqrt(scales), the gradient by y is g / r; a step of y by -gain g / r moves x by -gain g / r / r.
     """
     direction = scaled_gradient if inverse is None else scaled_gradient * inverse
     return torch.addcmul(parameters, direction, gain, value=-1)

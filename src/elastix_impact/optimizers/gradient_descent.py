@@ -11,7 +11,7 @@ from elastix_impact.errors import InputError
 from elastix_impact.typing import Scalar, Vector
 
 from .base import AbstractOptimizer
-from .gain import decaying_gain, descend, inverse_scales
+from .gain import decaying_gain, descend, inverse_roots
 
 
 @final
@@ -52,7 +52,7 @@ class StandardGradientDescent(AbstractOptimizer[GradientDescentState]):
 
     def __init__(self, settings: GradientDescentSettings, scales: Vector | None = None) -> None:
         self._settings = settings
-        self._inverse_scales = inverse_scales(scales)
+        self._inverse_roots = inverse_roots(scales)
 
     def init(self, parameters: Vector) -> GradientDescentState:
         """The state before the first step."""
@@ -64,9 +64,9 @@ class StandardGradientDescent(AbstractOptimizer[GradientDescentState]):
         self, parameters: Vector, gradient: Vector, state: GradientDescentState
     ) -> tuple[Vector, GradientDescentState]:
         """New parameters and state."""
-        scaled = gradient if self._inverse_scales is None else gradient * self._inverse_scales
+        scaled = gradient if self._inverse_roots is None else gradient * self._inverse_roots
         gain = self._gain(state.next_time)
-        new_parameters = descend(parameters, scaled, gain, self._inverse_scales)
+        new_parameters = descend(parameters, scaled, gain, self._inverse_roots)
         return new_parameters, GradientDescentState(state.next_time, gain, state.next_time + 1)
 
     def step_size(self, state: GradientDescentState) -> Scalar:

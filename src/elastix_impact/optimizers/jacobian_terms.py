@@ -56,7 +56,7 @@ def jacobian_terms(jacobian: Jacobian, scales: Vector | None = None) -> Jacobian
         Record of N samples, on any device. The rows of a Kronecker record's `indices` must be translates of
         one stencil, as those of every regular lattice of control points are.
     scales
-        (P,) positive numbers by which the optimiser multiplies the parameters: J becomes J / scales.
+        (P,) the optimiser's: it works with parameters times their roots, so that J becomes J / sqrt(scales).
     """
     if isinstance(jacobian, DenseJacobian):
         return _dense_terms(_scaled_values(jacobian, scales))
@@ -82,12 +82,12 @@ def max_jj(jacobian: Jacobian, scales: Vector | None = None) -> float:
 
 
 def displacement_magnitudes(jacobian: Jacobian, direction: Vector, scales: Vector | None = None) -> Weights1:
-    """|J_n (direction / scales)| in mm (N,), float64: how far a step along `direction` moves each sample."""
+    """|J_n direction / sqrt(scales)| in mm (N,), float64: how far a step along the scaled `direction` moves samples."""
     direction = direction.cpu().double()
     if isinstance(jacobian, DenseJacobian):
         return (_scaled_values(jacobian, scales) @ direction).norm(dim=1)
     if scales is not None:
-        direction = direction / scales.cpu().double()
+        direction = direction / scales.cpu().double().sqrt()
     per_axis = direction.reshape(jacobian.dimension, jacobian.nodes)
     taps = per_axis[:, jacobian.indices.cpu()]
     return (taps * jacobian.weights.cpu().double()).sum(-1).norm(dim=0)
@@ -128,13 +128,13 @@ def _diagonal_with_deviations(diagonals: Float[Tensor, "N D"]) -> Weights1:
 
 def _scaled_values(jacobian: DenseJacobian, scales: Vector | None) -> Float[Tensor, "N D P"]:
     values = jacobian.values.cpu().double()
-    return values if scales is None else values / scales.cpu().double()
+    return values if scales is None else values / scales.cpu().double().sqrt()
 
 
 def _axis_weights(jacobian: KroneckerJacobian, scales: Vector | None) -> list[Weights]:
-    """Weights (N, K) of each coordinate, float32, divided by the scales; one tensor for all if there are none."""
+    """Weights (N, K) per coordinate, float32, over the roots of the scales; one tensor for all if there are none."""
     weights = jacobian.weights.cpu().float()
     if scales is None:
         return [weights] * jacobian.dimension
-    per_axis = scales.cpu().float().reshape(jacobian.dimension, jacobian.nodes)
+    per_axis = scales.cpu().float().sqrt().reshape(jacobian.dimension, jacobian.nodes)
     return [weights / axis[jacobian.indices.cpu()] for axis in per_axis]

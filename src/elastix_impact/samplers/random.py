@@ -44,9 +44,7 @@ class RandomSampler(AbstractSampler):
         If the mask does not fit the grid or is empty, or no sample is asked for.
     """
 
-    def __init__(
-        self, grid: Grid, mask: Tensor | None, number_of_samples: int, device: torch.device | str
-    ) -> None:
+    def __init__(self, grid: Grid, mask: Tensor | None, number_of_samples: int, device: torch.device | str) -> None:
         require_samples(number_of_samples)
         self._count = number_of_samples
         self._grid = grid
@@ -87,9 +85,7 @@ class RandomCoordinateSampler(AbstractSampler):
         As for `RandomSampler`.
     """
 
-    def __init__(
-        self, grid: Grid, mask: Tensor | None, number_of_samples: int, device: torch.device | str
-    ) -> None:
+    def __init__(self, grid: Grid, mask: Tensor | None, number_of_samples: int, device: torch.device | str) -> None:
         require_samples(number_of_samples)
         self._count = number_of_samples
         self._grid = grid

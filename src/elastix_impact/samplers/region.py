@@ -55,9 +55,7 @@ class RandomRegionSampler(AbstractSampler):
         self._voxels = None if mask is None else mask_voxels(grid, mask, device)
         self._origin, self._matrix = index_to_world(grid, device)
         self._last = last_index(grid, device)
-        self._box = torch.tensor(
-            [mm / s for mm, s in zip(size, grid.spacing)], dtype=torch.float32, device=device
-        )
+        self._box = torch.tensor([mm / s for mm, s in zip(size, grid.spacing)], dtype=torch.float32, device=device)
         self._room = (self._last - self._box).clamp(min=0)
 
     @property

@@ -48,7 +48,7 @@ def voxel_indices(voxels: FlatIndices, grid: Grid) -> Points:
 
 def index_to_world(grid: Grid, device: torch.device | str) -> tuple[Tensor, Tensor]:
     """Origin (D,) and matrix (D, D), float32, so that world points are `index_points @ matrix + origin`."""
-    matrix = grid.matrix(Frame.INDEX, Frame.WORLD)[: grid.dimension].to(dtype=torch.float32, device=device)
+    matrix = grid.matrix(Frame.INDEX, Frame.WORLD)[: grid.dimension].float().to(device)
     return matrix[:, -1].contiguous(), matrix[:, :-1].T.contiguous()
 
 
