@@ -202,7 +202,7 @@ def test_estimated_gain_is_that_of_elastix(case: str, masked: bool, method: str,
     if method == "Original":
         estimate = estimate_original(base, terms, measure, maximum_step_length=1e-5)
     else:
-        scaled_gradient = step / step.norm() * gradient_norm
-        magnitudes = displacement_magnitudes(jacobian, scaled_gradient.float(), scales)
+        gradient = step * roots / step.norm() * gradient_norm
+        magnitudes = displacement_magnitudes(jacobian, gradient.float(), scales)
         estimate = estimate_displacement_distribution(base, magnitudes, terms.max_jj, measure, maximum_step_length=1e-5)
     assert estimate.settings.a == pytest.approx(elastix_a, rel=5e-4)

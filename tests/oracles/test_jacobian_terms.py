@@ -101,15 +101,15 @@ def test_dense_terms_are_those_of_the_textbook(scaled: bool) -> None:
 
 
 @pytest.mark.parametrize("scaled", [False, True])
-def test_displacements_are_products_with_the_direction(scaled: bool) -> None:
+def test_displacements_are_what_a_step_does(scaled: bool) -> None:
     record = spline_record(3, 5, 40)
     scales = scales_for(record) if scaled else None
-    direction = torch.randn(3 * record.nodes, generator=torch.Generator().manual_seed(1))
-    dense = to_dense(record) if scales is None else to_dense(record) / scales.double().sqrt()
-    expected = (dense @ direction.double()).norm(dim=1)
-    torch.testing.assert_close(displacement_magnitudes(record, direction, scales), expected, rtol=1e-5, atol=1e-6)
+    gradient = torch.randn(3 * record.nodes, generator=torch.Generator().manual_seed(1))
+    step = gradient.double() if scales is None else gradient.double() / scales.double()
+    expected = (to_dense(record) @ step).norm(dim=1)
+    torch.testing.assert_close(displacement_magnitudes(record, gradient, scales), expected, rtol=1e-5, atol=1e-6)
     as_dense = DenseJacobian(to_dense(record).float())
-    torch.testing.assert_close(displacement_magnitudes(as_dense, direction, scales), expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(displacement_magnitudes(as_dense, gradient, scales), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_an_irregular_record_is_refused() -> None:

@@ -144,7 +144,7 @@ def estimate_displacement_distribution(
     base
         Settings that are kept: all but a and alpha.
     displacement_magnitudes
-        |J_n g| in mm (N,) of samples spread over the image, g the exact scaled gradient at the start.
+        Of the exact gradient at the start and samples spread over the image, mm (N,); see the function of that name.
     max_jj
         See `JacobianTerms`.
     measure

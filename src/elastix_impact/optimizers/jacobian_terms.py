@@ -81,13 +81,16 @@ def max_jj(jacobian: Jacobian, scales: Vector | None = None) -> float:
     return float(_diagonal_with_deviations(torch.stack(squares, dim=1)).max())
 
 
-def displacement_magnitudes(jacobian: Jacobian, direction: Vector, scales: Vector | None = None) -> Weights1:
-    """|J_n direction / sqrt(scales)| in mm (N,), float64: how far a step along the scaled `direction` moves samples."""
-    direction = direction.cpu().double()
-    if isinstance(jacobian, DenseJacobian):
-        return (_scaled_values(jacobian, scales) @ direction).norm(dim=1)
+def displacement_magnitudes(jacobian: Jacobian, gradient: Vector, scales: Vector | None = None) -> Weights1:
+    """|J_n gradient / scales| in mm (N,), float64: how far a step of gain 1 moves each sample.
+
+    `gradient` (P,) is that by the parameters themselves; see `jacobian_terms` for the rest.
+    """
+    direction = gradient.cpu().double()
     if scales is not None:
-        direction = direction / scales.cpu().double().sqrt()
+        direction = direction / scales.cpu().double()
+    if isinstance(jacobian, DenseJacobian):
+        return (jacobian.values.cpu().double() @ direction).norm(dim=1)
     per_axis = direction.reshape(jacobian.dimension, jacobian.nodes)
     taps = per_axis[:, jacobian.indices.cpu()]
     return (taps * jacobian.weights.cpu().double()).sum(-1).norm(dim=0)
