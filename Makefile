@@ -18,7 +18,7 @@ lint: $(DEVELOPMENT)  ## style, types, and who may import whom
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/lint-imports
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: $(DEVELOPMENT)
 	$(BIN)/ruff check --fix src tests benchmarks

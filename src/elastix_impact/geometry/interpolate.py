@@ -15,7 +15,7 @@ from torch import Tensor
 
 from elastix_impact.typing import Features, FeatureVolume, Flags, Points
 
-from .bspline import prefilter
+from .bspline import apply_along, mirrored, prefilter
 from .grid import Frame, Grid, Row, flip_axis_order
 from .kernels import kernel_taps
 
@@ -116,11 +116,9 @@ class Field:
 
 def _inside(index: Tensor, size: int, order: int) -> Tensor:
     """Indices brought back into [0, size): mirrored at the end voxels for splines, else clamped."""
-    if order < 2 or size == 1:
+    if order < 2:
         return index.clamp(0, size - 1)
-    period = 2 * (size - 1)
-    folded = index.remainder(period)
-    return torch.minimum(folded, period - folded)
+    return mirrored(index, size)
 
 
 def _outer(axes: tuple[Tensor, ...]) -> Tensor:
@@ -167,9 +165,9 @@ def resize(
     dimension = volume.ndim
     result = prefilter(volume.unsqueeze(0), order, dims=dimension)[0] if order > 1 else volume
     for axis, (count, distance) in enumerate(zip(size, step)):
-        matrix = _axis_matrix(volume.shape[dimension - 1 - axis], count, distance, order).to(volume)
-        result = torch.movedim(torch.movedim(result, dimension - 1 - axis, -1) @ matrix.T, -1, dimension - 1 - axis)
-    return result.contiguous()
+        matrix = _axis_matrix(volume.shape[dimension - 1 - axis], count, distance, order)
+        result = apply_along(matrix, result, dimension - 1 - axis)
+    return result
 
 
 def _axis_matrix(source: int, target: int, step: float, order: int) -> Tensor:
@@ -189,5 +187,7 @@ def grid_chunks(grid: Grid, device: torch.device | str) -> list[Points]:
     pieces = []
     for plane in planes:
         zyx = torch.stack(torch.meshgrid(plane, *others, indexing="ij"), dim=-1).reshape(-1, dimension)
-        pieces.append(torch.addmm(matrix[:dimension, dimension], flip_axis_order(zyx), matrix[:dimension, :dimension].T))
+        pieces.append(
+            torch.addmm(matrix[:dimension, dimension], flip_axis_order(zyx), matrix[:dimension, :dimension].T)
+        )
     return pieces

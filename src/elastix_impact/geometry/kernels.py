@@ -28,11 +28,12 @@ _POWERS_TO_WEIGHTS = {
 
 @cache
 def _matrices(order: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    weights = torch.tensor(_POWERS_TO_WEIGHTS[order], dtype=torch.float64)
-    powers = torch.arange(order + 1, dtype=torch.float64).unsqueeze(1)
-    slopes = torch.zeros_like(weights)
-    slopes[:-1] = (weights * powers)[1:]
-    return weights.to(dtype=dtype, device=device), slopes.to(dtype=dtype, device=device)
+    with torch.inference_mode(False):
+        weights = torch.tensor(_POWERS_TO_WEIGHTS[order], dtype=torch.float64)
+        powers = torch.arange(order + 1, dtype=torch.float64).unsqueeze(1)
+        slopes = torch.zeros_like(weights)
+        slopes[:-1] = (weights * powers)[1:]
+        return weights.to(dtype).to(device), slopes.to(dtype).to(device)
 
 
 def kernel_taps(

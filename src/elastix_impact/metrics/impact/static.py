@@ -1,0 +1,236 @@
+"""IMPACT in Static mode: features are extracted once and compared where the samples fall.
+
+Boussot et al., arXiv 2503.24121. Moving features are extracted on the moving image in its own space and
+read at T(x). At an update interval they are extracted from the warped image m(T0(x)) on the fixed grid and
+read at x + J0^-1 (T(x) - T0(x)), with T0 the transform at the update and J0 its spatial Jacobian.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from elastix_impact.errors import ModelError
+from elastix_impact.geometry.domain import Domain
+from elastix_impact.geometry.grid import Grid
+from elastix_impact.geometry.image import Image
+from elastix_impact.geometry.interpolate import Field, grid_chunks
+from elastix_impact.metrics.base import AbstractMetric, MetricValue
+from elastix_impact.transforms.base import AbstractTransform
+from elastix_impact.typing import Points
+
+from .distances import DISTANCES, NORMALISED
+from .features import (
+    FeatureMap,
+    FeatureSink,
+    ModelInput,
+    feature_maps,
+    on_voxel_grid,
+    principal_axes,
+    project,
+    voxel_grid,
+)
+
+
+@final
+@dataclass(frozen=True)
+class LayerComparison:
+    """How one selected layer is compared: `subset` channels per iteration, `pca` components (0 = off)."""
+
+    distance: str
+    weight: float
+    subset: int
+    pca: int
+
+
+@final
+class StaticImpact(AbstractMetric):
+    """The IMPACT metric of one level in Static mode.
+
+    Parameters
+    ----------
+    fixed, moving
+        The level's images, in the loop's frame and on its device.
+    moving_mask
+        Where the moving image counts, or None.
+    fixed_models, moving_models
+        The models; both sides must select the same number of layers with the same channels.
+    layers
+        One comparison per selected layer, models in order.
+    image_order, feature_order
+        Interpolation orders of the images (onto the models' voxel grids) and of the feature maps.
+    update_interval
+        Iterations after which the moving features are extracted anew, -1 = never.
+    generator
+        Draws the channel subsets.
+    level, sink
+        For written feature maps.
+
+    Raises
+    ------
+    ModelError
+        If the two sides don't fit together or a model can't run.
+    """
+
+    def __init__(
+        self,
+        fixed: Image,
+        moving: Image,
+        moving_mask: Image | None,
+        *,
+        fixed_models: Sequence[ModelInput],
+        moving_models: Sequence[ModelInput],
+        layers: Sequence[LayerComparison],
+        image_order: int,
+        feature_order: int,
+        update_interval: int,
+        generator: torch.Generator,
+        level: int,
+        sink: FeatureSink | None,
+    ) -> None:
+        self._fixed_grid, self._moving, self._moving_models = fixed.grid, moving, tuple(moving_models)
+        self._layers = tuple(layers)
+        self._image_order, self._feature_order = image_order, feature_order
+        self._update_interval, self._generator = update_interval, generator
+        self._role, self._sink = f"Moving_{level}", sink
+        self._moving_stats = moving.statistics()
+        self._domain = Domain.of(moving.grid, moving_mask, moving.data.device)
+
+        fixed_maps = _maps_of_image(fixed, fixed_models, image_order, f"Fixed_{level}", sink)
+        moving_maps = _maps_of_image(moving, moving_models, image_order, self._role, sink)
+        _check_layers(fixed_maps, moving_maps, self._layers)
+        self._bases = [
+            principal_axes(m.features, layer.pca) if layer.pca else None for m, layer in zip(fixed_maps, self._layers)
+        ]
+        self._write_maps(f"Fixed_{level}", fixed_maps)
+        self._fixed = self._fields(fixed_maps)
+        self._write_maps(self._role, moving_maps)
+        self._moving_fields = self._fields(moving_maps)
+        self._warp: AbstractTransform | None = None
+        self._first: list[Tensor] | None = None
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels compared per layer, after PCA and before the subset."""
+        return tuple(field.channels for field in self._fixed)
+
+    def _fields(self, maps: list[FeatureMap]) -> list[Field]:
+        fields = []
+        for index, basis in enumerate(self._bases):
+            feature_map = maps[index]
+            features = feature_map.features if basis is None else project(feature_map.features, basis)
+            fields.append(Field.from_volume(features, feature_map.grid, self._feature_order))
+        return fields
+
+    def _write_maps(self, role: str, maps: list[FeatureMap]) -> None:
+        if self._sink is None:
+            return
+        for index, (feature_map, basis) in enumerate(zip(maps, self._bases)):
+            features = feature_map.features if basis is None else project(feature_map.features, basis)
+            self._sink(f"{role}_{index}", features, feature_map.grid)
+
+    def begin_iteration(self, iteration: int, transform: AbstractTransform) -> None:
+        """Extract the moving features from the warped image where the update interval asks for it."""
+        if self._update_interval <= 0 or iteration == 0 or iteration % self._update_interval:
+            return
+        with torch.no_grad():
+            self._warp = transform.with_parameters(transform.parameters.detach().clone())
+            maps = _maps_of_warped_image(
+                self._moving, self._warp, self._fixed_grid, self._moving_models, self._image_order,
+                self._moving_stats, self._role, self._sink,
+            )  # fmt: skip
+            self._write_maps(self._role, maps)
+            self._moving_fields = self._fields(maps)
+
+    def evaluate(self, transform: AbstractTransform, world_points: Points) -> MetricValue:
+        """Sum over layers of weight times normalised distance, at the samples inside the moving domain."""
+        moving_points = transform.map_points(world_points)
+        weights = self._domain.weights(moving_points)
+        total = weights.sum()
+        count = total.clamp_min(1.0)
+        query = moving_points if self._warp is None else _pull_back(self._warp, world_points, moving_points)
+        raw = [self._distance(index, world_points, query, weights, count) for index in range(len(self._layers))]
+        value = self._weighted_sum(raw)
+        parts = {f"{layer.distance}{index}": r.detach() for index, (layer, r) in enumerate(zip(self._layers, raw))}
+        return MetricValue(value, total / world_points.shape[0], parts)
+
+    def _distance(
+        self, index: int, fixed_points: Tensor, moving_points: Tensor, weights: Tensor, count: Tensor
+    ) -> Tensor:
+        layer = self._layers[index]
+        fixed = self._fixed[index].values(fixed_points)
+        moving = self._moving_fields[index].values(moving_points)
+        if layer.subset < fixed.shape[1]:
+            drawn = torch.randperm(fixed.shape[1], generator=self._generator, device=self._generator.device)
+            subset = drawn[: max(1, layer.subset)].to(fixed.device)
+            fixed, moving = fixed.index_select(1, subset), moving.index_select(1, subset)
+        return DISTANCES[layer.distance](fixed, moving, weights, count)
+
+    def _weighted_sum(self, raw: list[Tensor]) -> Tensor:
+        """Layers weighted; L1 and L2 divided by the value of the level's first evaluation."""
+        if self._first is None:
+            first = [r.detach() for r in raw]
+            self._first = [
+                torch.where(value > 0, value, 1.0) if layer.distance in NORMALISED else torch.ones_like(value)
+                for layer, value in zip(self._layers, first)
+            ]
+        terms = [layer.weight * r / first for layer, r, first in zip(self._layers, raw, self._first)]
+        return torch.stack(terms).sum()
+
+
+def _maps_of_image(
+    image: Image, models: Sequence[ModelInput], order: int, role: str, sink: FeatureSink | None
+) -> list[FeatureMap]:
+    stats = image.statistics()
+    maps: list[FeatureMap] = []
+    for model in models:
+        maps += feature_maps(on_voxel_grid(image, model.voxel_size, order), model, stats, role=role, sink=sink)
+    return maps
+
+
+def _maps_of_warped_image(
+    moving: Image,
+    warp: AbstractTransform,
+    fixed_grid: Grid,
+    models: Sequence[ModelInput],
+    order: int,
+    stats: Tensor,
+    role: str,
+    sink: FeatureSink | None,
+) -> list[FeatureMap]:
+    """Feature maps of m(T0(x)) on the fixed image's grid, each model at its voxel size."""
+    field = Field.from_volume(moving.data.unsqueeze(0), moving.grid, order)
+    maps: list[FeatureMap] = []
+    for model in models:
+        grid = voxel_grid(fixed_grid, model.voxel_size)
+        values = [field.values(warp.map_points(p))[:, 0] for p in grid_chunks(grid, moving.data.device)]
+        warped = Image(torch.cat(values).reshape(grid.shape), grid, moving.name)
+        maps += feature_maps(warped, model, stats, role=role, sink=sink)
+    return maps
+
+
+def _pull_back(warp: AbstractTransform, world_points: Tensor, moving_points: Tensor) -> Tensor:
+    """Where, in the warped image's space, the moving points lie to first order."""
+    with torch.no_grad():
+        start = warp.map_points(world_points)
+        inverse = torch.linalg.inv(warp.spatial_jacobian(world_points))
+    return world_points + torch.einsum("nij,nj->ni", inverse, moving_points - start)
+
+
+def _check_layers(fixed: list[FeatureMap], moving: list[FeatureMap], layers: Sequence[LayerComparison]) -> None:
+    if not len(fixed) == len(moving) == len(layers):
+        raise ModelError(
+            f"fixed models give {len(fixed)} layers, moving models {len(moving)}, and {len(layers)} are compared",
+            where="ImpactLayersMask",
+            expected="as many selected layers on both sides",
+        )
+    for index, (f, m) in enumerate(zip(fixed, moving)):
+        if f.features.shape[0] != m.features.shape[0]:
+            raise ModelError(
+                f"layer {index} has {f.features.shape[0]} fixed and {m.features.shape[0]} moving channels",
+                where="ImpactLayersMask",
+                expected="the same number of channels on both sides",
+                remedy="Select layers with equal channels (elastix-impact models inspect FILE lists them)",
+            )

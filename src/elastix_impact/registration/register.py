@@ -1,0 +1,89 @@
+"""One parameter map, from plan and images to a result."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from elastix_impact.errors import InputError
+from elastix_impact.geometry.image import Image
+from elastix_impact.parameters.plan import RegistrationPlan
+from elastix_impact.transforms.base import AbstractTransform
+from elastix_impact.transforms.composite import CompositeTransform
+
+from .build import FindModel
+from .level import run_level
+from .observe import Observer
+from .result import RegistrationResult, StopReason
+from .start import starting_transform
+
+
+def register(
+    plan: RegistrationPlan,
+    fixed: Image,
+    moving: Image,
+    *,
+    fixed_mask: Image | None = None,
+    moving_mask: Image | None = None,
+    initial: AbstractTransform | None = None,
+    find_model: FindModel,
+    device: torch.device,
+    observers: Sequence[Observer] = (),
+) -> RegistrationResult:
+    """Register `moving` to `fixed` as the plan says.
+
+    Parameters
+    ----------
+    fixed, moving
+        Images of the plan's dimension.
+    fixed_mask, moving_mask
+        Where the images count; a mask may lie on a grid of its own.
+    initial
+        A transform applied before the one that is optimised (or added to it), world frame, float64.
+    find_model
+        Turns a model's path as the map writes it into an existing file.
+    observers
+        Watch and may stop the run; they can't change its numbers.
+
+    Returns
+    -------
+    RegistrationResult
+        Look at `stop_reason.is_failure`: a run that failed comes back with the transform it had reached.
+
+    Raises
+    ------
+    ElastixImpactError
+        If images, models and plan don't fit together.
+    """
+    if not fixed.grid.dimension == moving.grid.dimension == plan.dimension:
+        raise InputError(
+            f"{fixed.name} has {fixed.grid.dimension} dimensions, {moving.name} {moving.grid.dimension}, "
+            f"and {plan.source} is for {plan.dimension}",
+            expected="the same number everywhere",
+        )
+    began = time.perf_counter()
+    generator = torch.Generator().manual_seed(plan.random_seed)
+    if not plan.use_direction_cosines:
+        fixed, moving = _without_direction(fixed), _without_direction(moving)
+    for observer in observers:
+        observer.on_start(plan, str(device))
+    current = starting_transform(plan, fixed, moving, initial)
+    records = []
+    for level in range(len(plan.levels)):
+        images = (fixed, moving, fixed_mask, moving_mask)
+        current, record = run_level(plan, level, images, initial, current, find_model, device, generator, observers)
+        records.append(record)
+        for observer in observers:
+            observer.on_level_end(record, current)
+        if record.stop_reason.is_failure or record.stop_reason is StopReason.STOPPED_BY_OBSERVER:
+            break
+    whole = current if initial is None else CompositeTransform(initial, current, plan.how_to_combine_transforms)
+    return RegistrationResult(
+        whole, current, initial, tuple(records), records[-1].stop_reason, str(device),
+        {"total": time.perf_counter() - began},
+    )  # fmt: skip
+
+
+def _without_direction(image: Image) -> Image:
+    return replace(image, grid=image.grid.without_direction())

@@ -1,0 +1,71 @@
+"""Static IMPACT against the reference implementation: value and derivative at the start, one step each.
+
+How the numbers were made: ../shared/golden/README.md. The step is minus the derivative, so the parameters that
+the reference wrote after one step of gain 1 give its derivative.
+"""
+
+import json
+
+import pytest
+import torch
+
+from elastix_impact.io.images import read_image
+from elastix_impact.io.transform_file import read_transform_file
+from elastix_impact.parameters.resolve import plan_or_raise
+from elastix_impact.parameters.text import read_parameter_map
+from elastix_impact.registration.register import register
+
+from ..conftest import SHARED
+
+GOLDEN = SHARED / "golden"
+VALUES = json.loads((GOLDEN / "values.json").read_text()) if GOLDEN.is_dir() else {}
+WRONG_REFERENCE_DERIVATIVE = {"static3d_plain_L1Cosine"}
+
+
+class _Values:
+    """Keeps the first value."""
+
+    wants_parameters = False
+
+    def __init__(self):
+        self.first = None
+
+    def on_iterations(self, level, rows, transform):
+        self.first = rows[0].metric if self.first is None else self.first
+        return False
+
+    def __getattr__(self, name):
+        return lambda *args: None
+
+
+def _run(case, folder):
+    plan = plan_or_raise(read_parameter_map(folder / "maps" / f"{case}.txt"))
+    fixed, moving = (read_image(folder / "inputs" / f"{VALUES[case]['pair']}_{role}.mha") for role in ("fixed", "moving"))
+    watcher = _Values()
+    result = register(
+        plan, fixed, moving, find_model=lambda name, dimension: folder / name, device=torch.device("cpu"), observers=[watcher]
+    )
+    return watcher.first, result.current
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("case", sorted(name for name in VALUES if name.startswith("static")))
+def test_value_and_derivative_agree_with_the_reference(shared, case):
+    value, transform = _run(case, shared / "golden")
+    assert value == pytest.approx(VALUES[case]["value"], rel=1e-3)
+    if case in WRONG_REFERENCE_DERIVATIVE:
+        return
+    reference = read_transform_file(shared / "golden" / "transforms" / f"{case}.txt").transform
+    start = _start(reference)
+    ours, theirs = start - transform.parameters, start - reference.parameters
+    cosine = torch.nn.functional.cosine_similarity(ours, theirs, dim=0).item()
+    assert cosine > 0.999
+    assert (ours.norm() / theirs.norm()).item() == pytest.approx(1.0, abs=0.01)
+
+
+def _start(transform):
+    """What the reference started from: zeros, but the identity for an affine matrix."""
+    start = torch.zeros_like(transform.parameters)
+    if type(transform).__name__ == "AffineTransform":
+        start[[0, 4, 8]] = 1.0
+    return start
