@@ -1,0 +1,55 @@
+"""A parameter map as it was written: names, values as text, and where each stood."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class RawEntry:
+    """One parameter: its values as text, quotes removed, and its line (1-based; 0 = not from a text file)."""
+
+    name: str
+    values: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawParameterMap:
+    """All parameters of one file.
+
+    Attributes
+    ----------
+    source
+        The file, as messages name it.
+    entries
+        By name, in the file's order.
+    """
+
+    source: str
+    entries: Mapping[str, RawEntry]
+
+    @staticmethod
+    def of(source: str, entries: list[RawEntry]) -> RawParameterMap:
+        """The map of these entries, whose names differ."""
+        return RawParameterMap(source, MappingProxyType({entry.name: entry for entry in entries}))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.entries
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """The values of a parameter, none if it is absent."""
+        entry = self.entries.get(name)
+        return entry.values if entry else ()
+
+    def line(self, name: str) -> int:
+        """The line of a parameter, 0 if it is absent."""
+        entry = self.entries.get(name)
+        return entry.line if entry else 0
+
+    @property
+    def is_transform_file(self) -> bool:
+        """Whether this is a transform (what elastix writes) rather than a map of settings."""
+        return "TransformParameters" in self or "NumberOfParameters" in self

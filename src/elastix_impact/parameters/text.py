@@ -1,0 +1,150 @@
+"""elastix's text form of parameter maps: ``(Name value "value" ...)``, one per line, ``//`` comments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from elastix_impact.errors import InputError
+
+from .problems import Problem, raise_if_errors
+from .raw import RawEntry, RawParameterMap
+
+Value = str | float | int | bool
+
+_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_TOKEN = re.compile(r'\s*(?:"([^"]*)"|([^\s"()]+))')
+
+
+def read_parameter_map(path: Path) -> RawParameterMap:
+    """The parameter map in a text or TOML file (by its suffix).
+
+    Raises
+    ------
+    InputError
+        If the file can't be read.
+    ParameterMapError
+        With every fault of its grammar.
+    """
+    try:
+        text = Path(path).read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise InputError("no such parameter map", where=str(path), remedy="Check the path") from error
+    except OSError as error:
+        raise InputError(f"the parameter map can't be read: {error.strerror}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise InputError("the file is not text", where=str(path), expected="a parameter map (.txt or .toml)") from error
+    if Path(path).suffix.lower() == ".toml":
+        from .toml import parse_parameter_toml
+
+        return parse_parameter_toml(text, str(path))
+    return parse_parameter_text(text, str(path))
+
+
+def parse_parameter_text(text: str, source: str) -> RawParameterMap:
+    """The parameter map in a text.
+
+    Parameters
+    ----------
+    text
+        Lines end in LF, CR LF or CR; tabs are spaces.
+    source
+        What messages call the file.
+
+    Raises
+    ------
+    ParameterMapError
+        With every fault: unbalanced parentheses or quotes, missing names or values, text outside of
+        parentheses, parameters given twice.
+    """
+    entries: dict[str, RawEntry] = {}
+    problems: list[Problem] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        content = _without_comment(line).strip()
+        if not content:
+            continue
+        parsed = _parse_line(content, source, number)
+        if isinstance(parsed, Problem):
+            problems.append(parsed)
+        elif parsed.name in entries:
+            first = entries[parsed.name].line
+            problems.append(
+                Problem("error", source, number, parsed.name, f"given twice, first in line {first}", "Delete one of them")
+            )
+        else:
+            entries[parsed.name] = parsed
+    raise_if_errors(problems)
+    return RawParameterMap.of(source, list(entries.values()))
+
+
+def _without_comment(line: str) -> str:
+    """The line up to ``//`` outside of quotes."""
+    quoted = False
+    for position, character in enumerate(line):
+        if character == '"':
+            quoted = not quoted
+        elif not quoted and line.startswith("//", position):
+            return line[:position]
+    return line
+
+
+def _parse_line(content: str, source: str, number: int) -> RawEntry | Problem:
+    def fault(message: str, remedy: str, name: str = "") -> Problem:
+        return Problem("error", source, number, name, message, remedy)
+
+    if not content.startswith("("):
+        return fault(
+            f"text outside of parentheses: {content[:40]!r}", 'Write (Name value), or begin the line with "//" to comment it out'
+        )
+    name_match = _NAME.match(content[1:].lstrip())
+    if name_match is None:
+        return fault(f"no parameter name after the parenthesis: {content[:40]!r}", "Write (Name value)")
+    name = name_match.group()
+    if content.count('"') % 2:
+        return fault("a quote is not closed", 'Put a " at both ends of each text', name)
+    if not content.endswith(")"):
+        return fault("the parenthesis is not closed on this line", "Write each parameter on a line of its own: (Name value)", name)
+    body = content[1:].lstrip()[name_match.end() : -1]
+    values, rest = _tokens(body)
+    if rest.strip():
+        return fault(f"can't make sense of {rest.strip()[:40]!r}", "Write each parameter on a line of its own: (Name value)", name)
+    if body and not body[0].isspace() and values:
+        return fault(f"no space between the name and {body[:20]!r}", "Write (Name value)", name)
+    if not values:
+        return fault("no value", f"Give a value, or delete the line: ({name} value)", name)
+    return RawEntry(name, values, number)
+
+
+def _tokens(body: str) -> tuple[tuple[str, ...], str]:
+    """The values in a line, quotes removed, and what could not be read."""
+    values: list[str] = []
+    position = 0
+    while match := _TOKEN.match(body, position):
+        values.append(match.group(1) if match.group(1) is not None else match.group(2))
+        position = match.end()
+    return tuple(values), body[position:]
+
+
+def write_parameter_text(parameters: Mapping[str, Sequence[Value]]) -> str:
+    """The text form: numbers shortest exact, texts and booleans in quotes, a line per parameter.
+
+    Raises
+    ------
+    InputError
+        If a text holds a quote or a line break, which the form can't express.
+    """
+    lines = [f"({name} {' '.join(_written(value, name) for value in values)})" for name, values in parameters.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _written(value: Value, name: str) -> str:
+    if isinstance(value, bool):
+        return '"true"' if value else '"false"'
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+    if any(character in value for character in '"\n\r'):
+        raise InputError(f"the value {value!r} of {name} holds a quote or a line break", where=name)
+    return f'"{value}"'
