@@ -26,19 +26,23 @@ InitialAlignment = Literal["GeometricalCenter", "CenterOfGravity", "Origins", "G
 class PyramidLevelPlan:
     """One image's smoothing and shrinking at one level.
 
-    `smoothing_sigma` is in *voxels* of the input image per axis (0 = none), `shrink_factor` in voxels per axis.
-    Resolve has already turned schedules and kinds into these numbers; `kind` is kept because the
-    recursive pyramid smooths and shrinks with the previous level's result.
+    `shrink_factor` is in voxels of the input image per axis. `smoothing_sigma` is the Gaussian's standard deviation
+    per axis (0 = none) in `sigma_unit`: an explicit ImagePyramidSmoothingSchedule is in mm, the default of half the
+    factor in voxels. ``Recursive`` smooths by itself, ``Shrinking`` not at all; neither reads it.
     """
 
     kind: PyramidKind
     shrink_factor: tuple[float, ...]
     smoothing_sigma: tuple[float, ...]
+    sigma_unit: Literal["mm", "voxels"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplerPlan:
-    """Which fixed points are compared. `sample_region_size` is in mm, None = a third of the image per axis."""
+    """Which fixed points are compared.
+
+    `sample_region_size` is in mm per axis, None = elastix's default (the side, at most a third of the longest side).
+    """
 
     kind: SamplerKind
     number_of_samples: int

@@ -117,7 +117,10 @@ def _pyramid(image: Image, plans: Sequence[PyramidLevelPlan]) -> Image:
     """The image at the first of `plans`; the others are the finer levels, which a recursive pyramid needs."""
     this, *finer = plans
     finer_factors = [p.shrink_factor for p in finer]
-    return pyramid_level(image, this.kind, this.shrink_factor, this.smoothing_sigma, finer_factors)
+    sigma = this.smoothing_sigma
+    if this.sigma_unit == "mm":
+        sigma = tuple(mm / spacing for mm, spacing in zip(sigma, image.grid.spacing))
+    return pyramid_level(image, this.kind, this.shrink_factor, sigma, finer_factors)
 
 
 def _in_loop_frame(

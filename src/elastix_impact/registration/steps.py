@@ -25,6 +25,8 @@ from elastix_impact.optimizers.scales import automatic_scales
 from elastix_impact.parameters.plan import AsgdPlan, GradientDescentPlan, LinearTransformPlan, RegistrationPlan
 from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.samplers.fixed import GridSampler
+from elastix_impact.samplers.random import RandomCoordinateSampler
+from elastix_impact.samplers.region import RandomRegionSampler
 from elastix_impact.transforms.base import AbstractTransform
 
 from .build import LevelImages
@@ -59,11 +61,19 @@ def build_optimizer(
             by_region = plan.levels[level].sampler.use_random_sample_region and sampler.is_random
             base = _base_settings(asgd, asgd.use_adaptive_step_sizes and not by_region)
             new_samples = plan.levels[level].sampler.new_samples_every_iteration and sampler.is_random
-            random_sampler = sampler if new_samples else None
+            random_sampler = _everywhere(sampler, images) if new_samples else None
             estimate = _estimate(asgd, base, images, transform, metric, sampler, random_sampler, scales, generator)
             return AdaptiveStochasticGradientDescent(estimate.settings, scales), _facts(estimate)
         case _ as never:
             assert_never(never)
+
+
+def _everywhere(sampler: AbstractSampler, images: LevelImages) -> AbstractSampler:
+    """The sampler that stands for `sampler` in the estimation: one region would not show the whole gradient."""
+    if not isinstance(sampler, RandomRegionSampler):
+        return sampler
+    device = images.fixed.data.device
+    return RandomCoordinateSampler(images.fixed.grid, images.sampling_mask, sampler.number_of_samples, device)
 
 
 def _base_settings(plan: AsgdPlan, use_adaptive_step_sizes: bool) -> AsgdSettings:
