@@ -98,7 +98,8 @@ def feature_maps(
     layers = layer_geometry(
         model_input.model, model_input.dimension, model_input.channels, len(model_input.layers_mask)
     )
-    selected = [layer for layer, wanted in zip(layers, model_input.layers_mask) if wanted]
+    tile = tuple(size or whole for size, whole in zip(model_input.patch_size, image.grid.size))[: model_input.dimension]
+    selected = [layer.on_tiles(tile) for layer, wanted in zip(layers, model_input.layers_mask) if wanted]
     return [FeatureMap(features, layer_grid(image.grid, features, layer)) for features, layer in zip(maps, selected)]
 
 
@@ -124,7 +125,7 @@ def principal_axes(features: FeatureVolume, components: int) -> Float[Tensor, "C
     return vectors[:, -min(components, table.shape[0]) :].to(features)
 
 
-def project(features: FeatureVolume, axes: Float[Tensor, "C K"]) -> FeatureVolume:
+def project(features: FeatureVolume, axes: Float[Tensor, "C K"]) -> Float[Tensor, "K *spatial"]:
     """`features` centred on their own channel means, in the coordinates of `axes`."""
     table = features.flatten(1)
     return (axes.T @ (table - table.mean(1, keepdim=True))).reshape(-1, *features.shape[1:])
