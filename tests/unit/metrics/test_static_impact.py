@@ -158,7 +158,7 @@ def test_features_updated_on_the_way_still_match_at_the_true_motion(models):
     metric.begin_iteration(4, CompositeTransform(_still(), start))
     assert _raw(metric, true, points)["L20"] == before["true"]
     metric.begin_iteration(5, CompositeTransform(_still(), start))
-    assert _raw(metric, true, points)["L20"] < 0.05 * before["start"]
+    assert _raw(metric, true, points)["L20"] < 0.2 * before["start"]
     assert _raw(metric, start, points)["L20"] == pytest.approx(before["start"], rel=0.1)
 
 
