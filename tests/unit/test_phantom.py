@@ -8,7 +8,7 @@ import torch
 from elastix_impact.io.images import read_image
 from elastix_impact.io.points import read_points
 from elastix_impact.runs.phantom import GRID, DemoCase, landmark_points, make_demo_case, parameter_map_text
-from elastix_impact.runs.phantom_anatomy import body, hounsfield, inverse_motion, motion, random_waves
+from elastix_impact.runs.phantom_anatomy import body, chest, inverse_motion, motion, random_waves
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> DemoCase:
 
 def _units(*points: tuple[float, float, float]) -> list[float]:
     waves = random_waves(torch.Generator().manual_seed(0))
-    return hounsfield(torch.tensor(points, dtype=torch.float64), waves).tolist()
+    return chest(torch.tensor(points, dtype=torch.float64), waves).tolist()
 
 
 def test_tissues_have_their_hounsfield_units() -> None:
@@ -50,9 +50,11 @@ def test_the_inverse_undoes_the_motion() -> None:
 
 def test_landmarks_lie_in_the_body_and_move_exactly(case: DemoCase) -> None:
     fixed, moving = read_points(case.fixed_points, GRID), read_points(case.moving_points, GRID)
-    fixed_points = landmark_points(torch.Generator().manual_seed(3))
+    generator = torch.Generator().manual_seed(3)
+    fixed_points = landmark_points(random_waves(generator), generator)
     assert fixed_points.shape == (100, 3)
     assert body(fixed_points).min() > 0.99
+    assert torch.pdist(fixed_points).min() > 11.9
     assert case.fixed_points.read_text().splitlines()[:2] == ["point", "100"]
     torch.testing.assert_close(moving.world_points, motion(fixed.world_points), atol=1e-4, rtol=0)
     assert (moving.world_points - fixed.world_points).norm(dim=1).mean() > 4

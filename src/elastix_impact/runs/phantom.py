@@ -13,12 +13,14 @@ from elastix_impact.io.images import write_image
 from elastix_impact.io.points import write_points
 from elastix_impact.zoo.export.mind import export_mind, mind_file_name
 
-from .phantom_anatomy import body, hounsfield, inverse_motion, motion, random_waves
+from .phantom_anatomy import body, chest, inverse_motion, motion, random_waves
 
 GRID = Grid.axis_aligned((96, 80, 80), (2.5, 2.5, 2.5), (-118.75, -98.75, -98.75))
 """Where both images lie: 240 x 200 x 200 mm."""
 
 LANDMARKS = 100
+APART = 12.0
+"""Smallest distance of two landmarks in mm."""
 
 CONTRAST = torch.tensor(
     [
@@ -84,7 +86,7 @@ def make_demo_case(folder: Path, seed: int = 121212) -> DemoCase:
     write_image(case.fixed, _ct(world_points, waves, generator), GRID, pixel_type="short")
     write_image(case.moving, _mr(world_points, waves, generator), GRID, pixel_type="short")
     write_image(case.fixed_mask, (_on_grid(body, world_points) > 0.5).float(), GRID, pixel_type="unsigned char")
-    landmarks = landmark_points(generator)
+    landmarks = landmark_points(waves, generator)
     write_points(case.fixed_points, landmarks)
     write_points(case.moving_points, motion(landmarks))
     case.parameter_map.write_text(parameter_map_text())
@@ -93,13 +95,13 @@ def make_demo_case(folder: Path, seed: int = 121212) -> DemoCase:
 
 def _ct(world_points: Tensor, waves: Tensor, generator: torch.Generator) -> Tensor:
     """The fixed image (z, y, x) in Hounsfield units."""
-    clean = _on_grid(lambda points: hounsfield(points, waves), world_points)
+    clean = _on_grid(lambda points: chest(points, waves), world_points)
     return (clean + 14 * _noise(generator)).clamp(min=-1024).round()
 
 
 def _mr(world_points: Tensor, waves: Tensor, generator: torch.Generator) -> Tensor:
     """The moving image (z, y, x): breathed in, of another contrast, with a coil's shading and Rician noise."""
-    clean = _on_grid(lambda points: _as_mr(hounsfield(inverse_motion(points), waves)), world_points)
+    clean = _on_grid(lambda points: chest(inverse_motion(points), waves, _as_mr), world_points)
     x, y, z = (axis.reshape(GRID.shape).float() for axis in world_points.unbind(1))
     shading = 1 + 0.18 * torch.sin(x / 90 + 0.4) - 0.12 * torch.cos(y / 70) + 0.08 * torch.sin(z / 80)
     signal = clean * shading
@@ -123,18 +125,28 @@ def _noise(generator: torch.Generator) -> Tensor:
     return torch.randn(GRID.shape, generator=generator)
 
 
-def landmark_points(generator: torch.Generator) -> Tensor:
-    """Landmarks (LANDMARKS, 3) in mm spread over the inside of the chest, float64."""
-    box = torch.tensor([84.0, 54.0, 82.0], dtype=torch.float64)
-    candidates = box * (2 * torch.rand(4 * LANDMARKS, 3, generator=generator, dtype=torch.float64) - 1)
+def landmark_points(waves: Tensor, generator: torch.Generator) -> Tensor:
+    """Landmarks (LANDMARKS, 3) in mm where an observer would put them, float64.
+
+    Of many random points inside the chest those on the strongest edges are taken, at least `APART` mm from
+    one another: vessels, bronchi, the rims of organs and bones.
+    """
+    box = torch.tensor([92.0, 62.0, 84.0], dtype=torch.float64)
+    candidates = box * (2 * torch.rand(6000, 3, generator=generator, dtype=torch.float64) - 1)
     x, y, _ = candidates.unbind(1)
-    inside = candidates[(x / 84).square() + (y / 54).square() < 1]
-    return (inside[:LANDMARKS] * 100).round() / 100
+    candidates = candidates[(x / 92).square() + (y / 62).square() < 1].requires_grad_()
+    (slope,) = torch.autograd.grad(chest(candidates, waves).sum(), candidates)
+    ranked = candidates.detach()[slope.norm(dim=1).argsort(descending=True)]
+    chosen: list[Tensor] = []
+    while len(chosen) < LANDMARKS:
+        chosen.append(ranked[0])
+        ranked = ranked[(ranked - ranked[0]).norm(dim=1) > APART]
+    return (torch.stack(chosen) * 100).round() / 100
 
 
 def parameter_map_text() -> str:
-    """The demo's parameter map: IMPACT in Static mode with MIND, three levels, a B-spline grid of 20 mm."""
-    levels = "\n".join(_level_text(level, voxel) for level, voxel in enumerate((6, 4, 3)))
+    """The demo's parameter map: IMPACT in Static mode with MIND, three levels, a B-spline grid of 32 mm."""
+    levels = "\n".join(_level_text(level, voxel) for level, voxel in enumerate((5, 4, 2.5)))
     return f"""// Chest demo: IMPACT in Static mode with the MIND descriptor, coarse to fine.
 // Runs in the container as it is; outside, --data names the folder that /Data stands for.
 
@@ -153,7 +165,7 @@ def parameter_map_text() -> str:
 (ImagePyramidSmoothingSchedule 1 1 1 1 1 1 1 1 1)
 
 (Transform "BSplineTransform")
-(FinalGridSpacingInPhysicalUnits 20)
+(FinalGridSpacingInPhysicalUnits 32)
 (GridSpacingSchedule 4 2 1)
 (HowToCombineTransforms "Compose")
 
@@ -166,7 +178,7 @@ def parameter_map_text() -> str:
 {levels}
 
 (Optimizer "AdaptiveStochasticGradientDescent")
-(MaximumNumberOfIterations 200)
+(MaximumNumberOfIterations 250)
 (AutomaticParameterEstimation "true")
 (UseAdaptiveStepSizes "true")
 
@@ -186,12 +198,12 @@ def parameter_map_text() -> str:
 """
 
 
-def _level_text(level: int, voxel: int) -> str:
+def _level_text(level: int, voxel: float) -> str:
     return f"""(ImpactModelsPath{level} "/Data/Models/MIND/R1D2_3D.pt")
 (ImpactDimension{level} 3)
 (ImpactNumberOfChannels{level} 1)
 (ImpactPatchSize{level} 0 0 0)
-(ImpactVoxelSize{level} {voxel} {voxel} {voxel})
+(ImpactVoxelSize{level} {voxel:g} {voxel:g} {voxel:g})
 (ImpactLayersMask{level} "1")
 (ImpactSubsetFeatures{level} 12)
 (ImpactPCA{level} 0)

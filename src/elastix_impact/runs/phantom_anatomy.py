@@ -1,4 +1,4 @@
-"""A chest made of formulas: its Hounsfield units at any point, and the way it breathes.
+"""A chest made of formulas: its tissues at any point, and the way it breathes.
 
 Points are world points in mm, (N, 3) ordered x, y, z in ITK's LPS frame: +x the patient's left, +y the back,
 +z the head. The body's axis is x = y = 0; the chest reaches from z = -100 to +100. Edges are soft over
@@ -6,7 +6,8 @@ about `EDGE` mm, so that the image is smooth enough to be sampled at any place.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import final
 
 import torch
 from torch import Tensor
@@ -17,23 +18,56 @@ EDGE = 1.6
 AIR, FAT, MUSCLE, LUNG = -1000.0, -95.0, 48.0, -835.0
 
 Vector = tuple[float, float, float]
+Contrast = Callable[[Tensor], Tensor]
+"""From Hounsfield units to what an image shows."""
 
 
-def hounsfield(world_points: Tensor, texture: Tensor) -> Tensor:
-    """Hounsfield units (N,) at world points (N, 3); `texture` comes from `random_waves`."""
+@final
+class _Canvas:
+    """Intensities at points, painted over tissue by tissue.
+
+    Soft edges mix the tissues' *intensities*, as a voxel on the border of two tissues does.
+    """
+
+    def __init__(self, points: Tensor, mottle: Tensor, contrast: Contrast) -> None:
+        self.points, self.mottle, self._contrast = points, mottle, contrast
+        self.values = contrast(torch.full_like(points[:, 0], AIR))
+
+    def paint(self, share: Tensor, units: float | Tensor, mottle: float = 0.0) -> None:
+        """Cover the values by `share` (0 to 1) of a tissue of `units` HU, mottled by as many HU."""
+        tissue = self._contrast(torch.as_tensor(units).to(share) + mottle * self.mottle)
+        self.values = self.values + share * (tissue - self.values)
+
+
+def hounsfield(units: Tensor) -> Tensor:
+    """The contrast of a CT: tissues show their Hounsfield units."""
+    return units
+
+
+def chest(world_points: Tensor, waves: Tensor, contrast: Contrast = hounsfield) -> Tensor:
+    """Intensities (N,) at world points (N, 3).
+
+    Parameters
+    ----------
+    waves
+        From `random_waves`: what mottles the tissues.
+    contrast
+        What a tissue of some Hounsfield units looks like.
+    """
     x, y, z = world_points.unbind(1)
-    mottle = _texture(world_points, texture)
-    values = torch.full_like(x, AIR)
-    values = _paint(values, body(world_points), FAT + 6 * mottle)
-    values = _paint(values, _wall(x, y, 101, 71), MUSCLE + 8 * mottle)
-    values = _paint(values, _ribs(x, y, z), 330.0)
+    canvas = _Canvas(world_points, _texture(world_points, waves), contrast)
+    canvas.paint(body(world_points), FAT, mottle=6)
+    canvas.paint(_wall(x, y, 101, 71), MUSCLE, mottle=8)
+    canvas.paint(_ribs(x, y, z), 330)
     cavity = _wall(x, y, 84, 54)
     below_diaphragm = _edge(_diaphragm(x, y) - z)
-    values = _paint(values, cavity * (1 - below_diaphragm), 35 + 6 * mottle)
-    values = _paint_abdomen(values, world_points, cavity * below_diaphragm, mottle)
-    values = _paint_lungs(values, world_points, cavity * (1 - below_diaphragm), mottle)
-    values = _paint_heart(values, world_points, 1 - below_diaphragm, mottle)
-    return _paint_skeleton(values, world_points)
+    above = cavity * (1 - below_diaphragm)
+    canvas.paint(above, 35, mottle=6)
+    _paint_abdomen(canvas, cavity * below_diaphragm)
+    _paint_lungs(canvas, above)
+    _paint_heart(canvas, 1 - below_diaphragm)
+    _paint_skeleton(canvas)
+    return canvas.values
 
 
 def body(world_points: Tensor) -> Tensor:
@@ -64,7 +98,7 @@ def inverse_motion(world_points: Tensor) -> Tensor:
 
 
 def random_waves(generator: torch.Generator, count: int = 24) -> Tensor:
-    """Plane waves (count, 4) of 8 to 30 mm for `hounsfield`'s texture: a wave vector in 1/mm and a phase."""
+    """Plane waves (count, 4) of 8 to 30 mm for the texture of `chest`: a wave vector in 1/mm and a phase."""
     direction = torch.nn.functional.normalize(torch.randn(count, 3, generator=generator, dtype=torch.float64), dim=1)
     length = 8 + 22 * torch.rand(count, 1, generator=generator, dtype=torch.float64)
     phase = torch.rand(count, 1, generator=generator, dtype=torch.float64)
@@ -80,10 +114,6 @@ def _texture(world_points: Tensor, waves: Tensor) -> Tensor:
 def _edge(distance: Tensor) -> Tensor:
     """0 to 1 where a signed distance in mm goes from negative to positive."""
     return torch.sigmoid(4 * distance / EDGE)
-
-
-def _paint(values: Tensor, share: Tensor, tissue: Tensor | float) -> Tensor:
-    return values + share * (tissue - values)
 
 
 def _ellipsoid(world_points: Tensor, centre: Vector, radii: Vector) -> Tensor:
@@ -125,34 +155,30 @@ def _ribs(x: Tensor, y: Tensor, z: Tensor) -> Tensor:
     return ring * _edge(4.5 - height.abs()) * front_gap
 
 
-def _paint_abdomen(values: Tensor, points: Tensor, share: Tensor, mottle: Tensor) -> Tensor:
-    values = _paint(values, share, FAT + 8 * mottle)
-    for centre, radii, tissue in (
-        ((-40, -6, -78), (58, 54, 52), 112.0),  # liver
-        ((62, 26, -76), (24, 28, 36), 125.0),  # spleen
-        ((34, -14, -80), (44, 38, 42), 25.0),  # stomach
+def _paint_abdomen(canvas: _Canvas, share: Tensor) -> None:
+    points = canvas.points
+    canvas.paint(share, FAT, mottle=8)
+    for centre, radii, units in (
+        ((-40, -6, -78), (58, 54, 52), 112),  # liver
+        ((62, 26, -76), (24, 28, 36), 125),  # spleen
+        ((34, -14, -80), (44, 38, 42), 25),  # stomach
     ):
-        values = _paint(values, share * _ellipsoid(points, centre, radii), tissue + 9 * mottle)
-    gas = _ellipsoid(points, (36, -32, -66), (24, 13, 20))
-    values = _paint(values, share * gas, -930.0)
-    veins = _tube(points, [(-14, 2, -58), (-34, -4, -72), (-62, -2, -84)], [4.0, 3.5, 2.0])
-    return _paint(values, share * veins, 165.0)
+        canvas.paint(share * _ellipsoid(points, centre, radii), units, mottle=9)
+    canvas.paint(share * _ellipsoid(points, (36, -32, -66), (24, 13, 20)), -930)  # gas in the stomach
+    canvas.paint(share * _tube(points, [(-14, 2, -58), (-34, -4, -72), (-62, -2, -84)], [4.0, 3.5, 2.0]), 165)
 
 
-def _paint_lungs(values: Tensor, points: Tensor, share: Tensor, mottle: Tensor) -> Tensor:
-    y = points[:, 1]
-    parenchyma = LUNG + 0.7 * y + 16 * mottle
+def _paint_lungs(canvas: _Canvas, share: Tensor) -> None:
+    points = canvas.points
     for side in (-1, 1):
         lung = share * _ellipsoid(points, (46.0 * side, 4, 0), (35, 50, 118))
-        values = _paint(values, lung, parenchyma)
+        canvas.paint(lung, LUNG + 0.7 * points[:, 1], mottle=16)
         nearby = (lung > 1e-3).nonzero().flatten()
-        values = values.index_add(0, nearby, lung[nearby] * _vessels(points[nearby], side) * (55.0 - values[nearby]))
-    trachea = _tube(points, [(0, 2, 105), (0, 6, 38)], [9.0, 8.0])
-    values = _paint(values, trachea, -985.0)
+        canvas.paint(lung * torch.zeros_like(lung).index_add(0, nearby, _vessels(points[nearby], side)), 55)
+    canvas.paint(_tube(points, [(0, 2, 105), (0, 6, 38)], [9.0, 8.0]), -985)
     for side in (-1, 1):
         bronchus = _tube(points, [(0, 6, 38), (26.0 * side, 8, 14), (42.0 * side, 16, -18)], [6.5, 5.0, 2.5])
-        values = _paint(values, bronchus, -960.0)
-    return values
+        canvas.paint(bronchus, -960)
 
 
 def _vessels(points: Tensor, side: int) -> Tensor:
@@ -175,28 +201,28 @@ def _vessels(points: Tensor, side: int) -> Tensor:
     return share
 
 
-def _paint_heart(values: Tensor, points: Tensor, share: Tensor, mottle: Tensor) -> Tensor:
-    values = _paint(values, share * _ellipsoid(points, (14, -16, -16), (49, 37, 45)), FAT)
-    values = _paint(values, share * _ellipsoid(points, (14, -16, -16), (46, 34, 42)), 85 + 5 * mottle)
+def _paint_heart(canvas: _Canvas, share: Tensor) -> None:
+    points = canvas.points
+    canvas.paint(share * _ellipsoid(points, (14, -16, -16), (49, 37, 45)), FAT)
+    canvas.paint(share * _ellipsoid(points, (14, -16, -16), (46, 34, 42)), 85, mottle=5)
     for centre, radii in (((30, -10, -22), (20, 17, 26)), ((-8, -26, -14), (17, 14, 24)), ((6, 6, 4), (24, 11, 16))):
-        values = _paint(values, share * _ellipsoid(points, centre, radii), 190.0)
-    arch = [(0.0, -16, 16), (4, -18, 52), (10, 4, 64), (18, 34, 52), (18, 42, 20), (14, 42, -110)]
-    values = _paint(values, _tube(points, arch, [14, 14, 13, 12, 11, 10]), 200.0)
-    return _paint(values, _tube(points, [(-24, -10, 110), (-22, -8, 20)], [9, 9]), 160.0)
+        canvas.paint(share * _ellipsoid(points, centre, radii), 190)
+    aorta = [(0.0, -16, 16), (4, -18, 52), (10, 4, 64), (18, 34, 52), (18, 42, 20), (14, 42, -110)]
+    canvas.paint(_tube(points, aorta, [14, 14, 13, 12, 11, 10]), 200)
+    canvas.paint(_tube(points, [(-24, -10, 110), (-22, -8, 20)], [9, 9]), 160)  # superior vena cava
 
 
-def _paint_skeleton(values: Tensor, points: Tensor) -> Tensor:
-    x, y, z = points.unbind(1)
+def _paint_skeleton(canvas: _Canvas) -> None:
+    x, y, z = canvas.points.unbind(1)
     height = (z + 11) % 27 - 13.5
     vertebra = ((x / 20) ** 2 + ((y - 50) / 15) ** 2).sqrt()
     column = _edge((1 - vertebra) * 15)
-    disc = _edge(height.abs() - 10.5)
-    values = _paint(values, column, 80.0)
-    bone = 190 + 260 * _edge((vertebra - 0.82) * 15)
-    values = _paint(values, column * (1 - disc), bone)
+    bone = 1 - _edge(height.abs() - 10.5)
+    canvas.paint(column, 80)  # discs
+    canvas.paint(column * bone, 190 + 260 * _edge((vertebra - 0.82) * 15))
     arch = ((x / 17) ** 2 + ((y - 68) / 12) ** 2).sqrt()
+    canvas.paint(_edge((1 - arch) * 12) * bone, 380)
     canal = ((x / 10) ** 2 + ((y - 67) / 7.5) ** 2).sqrt()
-    values = _paint(values, _edge((1 - arch) * 12) * (1 - disc), 380.0)
-    values = _paint(values, _edge((1 - canal) * 7.5), 25.0)
+    canvas.paint(_edge((1 - canal) * 7.5), 25)
     sternum = ((x / 15) ** 2 + ((y + 63) / 5) ** 2).sqrt()
-    return _paint(values, _edge((1 - sternum) * 5) * _edge(z + 35), 260.0)
+    canvas.paint(_edge((1 - sternum) * 5) * _edge(z + 35), 260)
