@@ -164,3 +164,23 @@ def test_features_that_are_not_finite_are_refused(export: Export) -> None:
     volume[1, 2, 3] = torch.nan
     with pytest.raises(ModelError, match="not finite"):
         _extract(export(Pointwise()), volume, "1")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("dtype", "tolerance"), [(None, 1e-5), (torch.float16, 2e-2), (torch.bfloat16, 1e-1)])
+def test_a_gpu_agrees_with_the_cpu(tmp_path: Path, dtype: torch.dtype | None, tolerance: float) -> None:
+    path, volume = export_mind(tmp_path / "mind.pt", 1, 2, 3), torch.rand(12, 13, 14)
+    settings = {
+        "model_dimension": 3,
+        "channels": 1,
+        "patch_size": (8, 8, 8),
+        "layers_mask": (True,),
+        "stats": torch.tensor([0.0, 1.0, 0.5, 0.3]),
+        "direction": torch.eye(3, dtype=torch.int64),
+    }
+    (expected,) = extract_features(load_model(path), volume, **settings)
+    (found,) = extract_features(load_model(path, "cuda", dtype), volume.cuda(), **settings)
+    assert found.dtype == torch.float32
+    assert found.is_cuda
+    assert (found.cpu() - expected).abs().mean() < tolerance
