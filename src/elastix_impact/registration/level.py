@@ -101,8 +101,8 @@ def _level_images(plan: RegistrationPlan, level: int, images: Images, device: to
         fixed_mask = erode(fixed_mask, erosion_scale(step.fixed_pyramid.shrink_factor, "fixed"))
     if moving_mask and step.erode_moving_mask:
         moving_mask = erode(moving_mask, erosion_scale(step.moving_pyramid.shrink_factor, "moving"))
-    fixed_level = _pyramid(fixed, [p.fixed_pyramid for p in plan.levels[level:]])
-    moving_level = _pyramid(moving, [p.moving_pyramid for p in plan.levels[level:]])
+    fixed_level = pyramid_image(fixed, [p.fixed_pyramid for p in plan.levels[level:]])
+    moving_level = pyramid_image(moving, [p.moving_pyramid for p in plan.levels[level:]])
     sampling_mask = None if fixed_mask is None else mask_on(fixed_level.grid, fixed_mask)
     offset = tuple(-c for c in fixed.grid.centre)
     return LevelImages(
@@ -113,7 +113,7 @@ def _level_images(plan: RegistrationPlan, level: int, images: Images, device: to
     )
 
 
-def _pyramid(image: Image, plans: Sequence[PyramidLevelPlan]) -> Image:
+def pyramid_image(image: Image, plans: Sequence[PyramidLevelPlan]) -> Image:
     """The image at the first of `plans`; the others are the finer levels, which a recursive pyramid needs."""
     this, *finer = plans
     finer_factors = [p.shrink_factor for p in finer]
