@@ -45,7 +45,7 @@ def mind_plan(asgd_plan: AsgdPlan) -> RegistrationPlan:
         layers=(LayerPlan(distance="L2", weight=1.0, subset=12, pca=0),), update_interval=-1,
         feature_maps_directory=None, feature_interpolation_order=1,
     )  # fmt: skip
-    pyramid = PyramidLevelPlan(kind="Smoothing", shrink_factor=SPACE, smoothing_sigma=SPACE)
+    pyramid = PyramidLevelPlan(kind="Smoothing", shrink_factor=SPACE, smoothing_sigma=SPACE, sigma_unit="voxels")
     sampler = SamplerPlan(
         kind="RandomCoordinate", number_of_samples=2000, new_samples_every_iteration=True, sample_region_size=None,
         grid_spacing_voxels=(2, 2, 2), use_random_sample_region=False,
@@ -78,5 +78,5 @@ def finished_level() -> LevelRecord:
         level=0, iterations=2, stop_reason=StopReason.MAXIMUM_ITERATIONS, first_metric=1.0, final_metric=0.5,
         raw_metric_first={"layer 0": 12.0}, raw_metric_final={"layer 0": 6.0}, samples=2000, valid_fraction=0.75,
         number_of_parameters=3, median_milliseconds=2.0, seconds={"pyramid": 0.5, "loop": 1.0},
-        settings={"SP_a": 4.434571, "SP_A": 20.0},
+        settings={"a": 4.434571, "A": 20.0, "use_constant_step": False, "noise_factor": 0.5},
     )  # fmt: skip

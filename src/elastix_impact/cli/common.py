@@ -1,0 +1,97 @@
+"""What `run`, `register` and `demo` share: their options, running the case, and the words at the end."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .failures import FAILED, say, say_warning
+
+if TYPE_CHECKING:
+    from elastix_impact.evaluation.landmarks import LandmarkSummary
+    from elastix_impact.runs.case import Case
+    from elastix_impact.runs.record import RunRecord
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command that registers."""
+    parser.add_argument(
+        "--device", metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps (default: the map's ImpactGPU)"
+    )
+    parser.add_argument(
+        "--threads", type=positive, metavar="N", help="CPU threads (default: physical cores, at most 8)"
+    )
+    parser.add_argument("--seed", type=seed, metavar="N", help="random seed instead of the map's RandomSeed")
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("--json", action="store_true", help="print the record of the run as JSON on stdout")
+
+
+def positive(text: str) -> int:
+    """A whole number above 0, for argparse."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"needs a whole number above 0, got {text!r}")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 to 2**32 - 1, for argparse."""
+    if not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"needs a whole number from 0 to {2**32 - 1}, got {text!r}")
+    return int(text)
+
+
+def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence[str] = ()) -> "RunRecord":
+    """Run a case with progress on stderr; print the landmark table and what was written on stdout.
+
+    `warned` holds the warnings said before, for the record.
+    """
+    from elastix_impact.runs.progress import showing_progress
+    from elastix_impact.runs.run_case import run_case
+
+    with showing_progress(sys.stderr, quiet=arguments.quiet) as observers:
+        record = run_case(
+            case,
+            observers=observers,
+            command=arguments.command_line,
+            earlier_warnings=warned,
+            on_warning=say_warning,
+        )
+    sys.stdout.write(record.to_text() if arguments.json else report_text(record))
+    return record
+
+
+def exit_code(record: "RunRecord") -> int:
+    """0 if the run is complete; else 1, after a paragraph on stderr."""
+    if record.status == "complete":
+        return 0
+    say(f"the registration failed: {record.message}. See {record.out / 'elastix.log'}.")
+    return FAILED
+
+
+def report_text(record: "RunRecord") -> str:
+    """The landmark table, if there is one, and the files of the run."""
+    table = landmark_table(record.landmarks) + "\n\n" if record.landmarks else ""
+    return f"{table}{record.out}: {', '.join(record.files)}\n"
+
+
+def landmark_table(rows: Mapping[str, "LandmarkSummary"]) -> str:
+    """TRE summaries as a table of plain text, without the last line end."""
+    count = next(iter(rows.values())).n
+    head = ("TRE [mm]", "mean", "SD", "median", "75%", "95%", "max", "< 2 mm")
+    lines = [head]
+    for name, row in rows.items():
+        numbers = (row.mean, row.sd, row.median, row.p75, row.p95, row.maximum)
+        lines.append((name, *(f"{number:.2f}" for number in numbers), f"{row.share_under_2mm:.0%}"))
+    text = "\n".join(_row(line) for line in lines)
+    return f"{text}\n{count} landmarks"
+
+
+def _row(cells: Iterable[str]) -> str:
+    first, *others = cells
+    return f"{first:<10}" + "".join(f"{cell:>9}" for cell in others)
+
+
+def json_text(value: object) -> str:
+    """Indented JSON with a line end."""
+    return json.dumps(value, indent=1) + "\n"

@@ -1,0 +1,100 @@
+"""Failures as a person reads them: one paragraph on stderr, an exit code, and a traceback only on demand."""
+
+import contextlib
+import errno
+import signal
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+from elastix_impact.errors import ElastixImpactError
+
+BAD_INPUT = 2
+FAILED = 1
+SIGNAL_BASE = 128
+
+_MEMORY = (
+    "not enough memory. Use a coarser ImpactVoxelSize or a smaller ImpactPatchSize, crop the images to the region of "
+    "interest, or close other programs."
+)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, raised like Ctrl-C so that files are left marked as incomplete."""
+
+
+@dataclass
+class Outcome:
+    """The exit code of a command."""
+
+    code: int = 0
+
+
+@contextlib.contextmanager
+def exit_codes(*, debug: bool, bad_input: int = BAD_INPUT) -> Iterator[Outcome]:
+    """Run a command: whatever it raises becomes a paragraph on stderr and the code of `Outcome`.
+
+    Parameters
+    ----------
+    debug
+        Whether the traceback is printed too.
+    bad_input
+        Exit code of errors that the user can mend.
+    """
+    outcome = Outcome()
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield outcome
+    except SystemExit as end:
+        outcome.code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException as error:
+        if debug:
+            traceback.print_exc()
+        text, outcome.code = describe(error, bad_input)
+        say(text)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def describe(error: BaseException, bad_input: int = BAD_INPUT) -> tuple[str, int]:
+    """The paragraph and the exit code for a failure."""
+    if isinstance(error, Terminated):
+        return "terminated; the files written so far are marked as incomplete.", SIGNAL_BASE + signal.SIGTERM
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; the files written so far are marked as incomplete.", SIGNAL_BASE + signal.SIGINT
+    if isinstance(error, ElastixImpactError):
+        return str(error), bad_input if error.exit_code == BAD_INPUT else error.exit_code
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full: {error.filename or error}. Free some space and run again.", bad_input
+    if isinstance(error, BrokenPipeError):
+        return "the reader of the output has gone.", FAILED
+    if isinstance(error, MemoryError) or _is_memory(str(error)):
+        return _MEMORY, FAILED
+    return (
+        f"unexpected {type(error).__name__}: {' '.join(str(error).split())[:500]}. This is a fault of elastix-impact: "
+        "run again with --debug and report what it prints.",
+        FAILED,
+    )
+
+
+def _is_memory(message: str) -> bool:
+    return any(words in message.lower() for words in ("out of memory", "can't allocate memory", "not enough memory"))
+
+
+def say(text: str) -> None:
+    """Print one error paragraph on stderr."""
+    sys.stderr.write(f"elastix-impact: error: {text}\n")
+    sys.stderr.flush()
+
+
+def say_warning(text: str) -> None:
+    """Print one warning line on stderr."""
+    sys.stderr.write(f"elastix-impact: warning: {text}\n")
+    sys.stderr.flush()
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise Terminated

@@ -1,0 +1,41 @@
+"""The command `elastix-impact`: picks the sub-command, and turns every failure into one paragraph and an exit code."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from elastix_impact import __version__
+
+from . import check, demo, elastix, evaluate, models, register, run
+from .failures import exit_codes
+
+DESCRIPTION = "Registers medical images by what a pretrained network sees in them, with elastix parameter maps."
+EPILOG = "Exit codes: 0 done, 1 registration failed, 2 bad input. `elastix` keeps elastix's: 0, 1, 254, 255."
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all sub-commands; each sets `run` to the function that does it."""
+    parser = argparse.ArgumentParser(prog="elastix-impact", description=DESCRIPTION, epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"elastix-impact {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (run, register, elastix, check, evaluate, models, demo):
+        command.add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (default: the process's) and return its exit code.
+
+    ``--debug`` may stand anywhere but in the arguments of `elastix`, which are elastix's own.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["elastix"]:
+        return elastix.run_elastix(words[1:])
+    debug = "--debug" in words
+    words = [word for word in words if word != "--debug"]
+    with exit_codes(debug=debug) as outcome:
+        arguments = build_parser().parse_args(words)
+        arguments.command_line = ("elastix-impact", *words)
+        outcome.code = arguments.run(arguments)
+    return outcome.code

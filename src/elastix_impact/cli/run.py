@@ -1,0 +1,56 @@
+"""`elastix-impact run`: the container's folder contract."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .common import add_run_options, exit_code, run_and_report
+from .failures import say_warning
+
+if TYPE_CHECKING:
+    from elastix_impact.runs.record import RunRecord
+
+DESCRIPTION = """\
+Registers the case in one folder. Looks there for FixedImage or Fixed_image and MovingImage or Moving_image
+(.mha, .mhd, .nii.gz, .nii, .nrrd or a DICOM folder), ParameterMap.txt (further stages: ParameterMap.1.txt ...), and, if
+present, Fixed_mask, Moving_mask, Fixed_landmarks and Moving_landmarks (.txt, .fcsv, .mrk.json)."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser("run", help="register the case in one folder", description=DESCRIPTION)
+    parser.add_argument("--data", type=Path, default=Path("/Data"), metavar="DIR", help="input folder (default: /Data)")
+    parser.add_argument("--out", type=Path, default=Path("/Out"), metavar="DIR", help="output folder (default: /Out)")
+    add_run_options(parser)
+    parser.set_defaults(run=run_run)
+
+
+def run_run(arguments: argparse.Namespace) -> int:
+    """Find the inputs and run the case; exit code 0 done, 1 registration failed."""
+    return exit_code(run_folder(arguments.data, arguments.out, arguments))
+
+
+def run_folder(data: Path, out: Path, arguments: argparse.Namespace) -> "RunRecord":
+    """Run the case in the folder `data`, as the folder contract says, into `out`."""
+    from elastix_impact.runs.case import Case
+    from elastix_impact.runs.collect_warnings import collecting_warnings
+    from elastix_impact.runs.find_inputs import find_inputs
+
+    warned: list[str] = []
+    with collecting_warnings(warned, say_warning):
+        found = find_inputs(data)
+    case = Case(
+        fixed=found.fixed,
+        moving=found.moving,
+        maps=found.maps,
+        out=out,
+        fixed_mask=found.fixed_mask,
+        moving_mask=found.moving_mask,
+        fixed_points=found.fixed_points,
+        moving_points=found.moving_points,
+        device=arguments.device,
+        threads=arguments.threads,
+        seed=arguments.seed,
+        data_folder=data,
+    )
+    return run_and_report(case, arguments, warned)

@@ -1,0 +1,122 @@
+"""What can be known to go wrong before anything long starts: dimensions, overlap of images and of masks."""
+
+import warnings
+
+import torch
+from torch import Tensor
+
+from elastix_impact.errors import ImageError
+from elastix_impact.geometry.domain import Domain
+from elastix_impact.geometry.grid import Grid, flip_axis_order
+from elastix_impact.geometry.image import Image
+from elastix_impact.io.warning import InputWarning
+from elastix_impact.transforms.base import AbstractTransform
+from elastix_impact.typing import Points
+
+LATTICE = 24
+"""Points per axis that stand for an image when overlap is measured."""
+
+MASK_SAMPLES = 100_000
+
+ADVICE = (
+    "Give an initial transform (--initial-transform, -t0), or a first map with a linear transform and "
+    '(AutomaticTransformInitialization "true")'
+)
+
+
+def check_dimensions(fixed: Image, moving: Image) -> None:
+    """Refuse two images of different dimension.
+
+    Raises
+    ------
+    ImageError
+        With both names and sizes.
+    """
+    if fixed.grid.dimension != moving.grid.dimension:
+        raise ImageError(
+            f"the fixed image has {fixed.grid.dimension} dimensions (size {fixed.grid.size}), the moving image "
+            f"{moving.name} has {moving.grid.dimension} (size {moving.grid.size})",
+            where=fixed.name,
+            expected="two images of the same dimension",
+            remedy="Give a volume with a volume, or a slice with a slice",
+        )
+
+
+def check_overlap(fixed: Image, moving: Image, initial: AbstractTransform | None, required_share: float) -> None:
+    """Refuse images whose boxes do not overlap under the initial transform; warn if they hardly do.
+
+    Raises
+    ------
+    ImageError
+        With both boxes and the distance of the centres in mm.
+
+    Warns
+    -----
+    InputWarning
+        If less than `required_share` of the fixed image lies inside the moving image.
+    """
+    points = _mapped(_lattice(fixed.grid), initial)
+    fixed_box, moving_box = _box(points), _box(_lattice(moving.grid))
+    if bool((torch.minimum(fixed_box[1], moving_box[1]) < torch.maximum(fixed_box[0], moving_box[0])).any()):
+        distance = float(torch.linalg.vector_norm(fixed_box.mean(0) - moving_box.mean(0)))
+        where_mapped = " (after the initial transform)" if initial is not None else ""
+        raise ImageError(
+            f"the images do not overlap: the fixed image covers {_box_text(fixed_box)} mm{where_mapped}, the moving "
+            f"image {moving.name} {_box_text(moving_box)} mm; their centres are {distance:.0f} mm apart",
+            where=fixed.name,
+            remedy=ADVICE,
+        )
+    share = float(Domain.of(moving.grid, None, "cpu").weights(points.float()).mean())
+    if share < required_share:
+        warnings.warn(
+            f"only {share:.0%} of the fixed image lies inside the moving image at the start. {ADVICE}",
+            InputWarning,
+            stacklevel=2,
+        )
+
+
+def check_masks(
+    moving: Image, fixed_mask: Image | None, moving_mask: Image | None, initial: AbstractTransform | None
+) -> None:
+    """Refuse a fixed mask that leaves nothing to compare under the initial transform.
+
+    Raises
+    ------
+    ImageError
+        If no voxel of the fixed mask lies inside the moving image and, if there is one, its mask.
+    """
+    if fixed_mask is None:
+        return
+    voxels = fixed_mask.data.nonzero()
+    voxels = voxels[:: max(1, len(voxels) // MASK_SAMPLES)]
+    points = _mapped(fixed_mask.grid.to_world(flip_axis_order(voxels).double()), initial)
+    if not bool(Domain.of(moving.grid, moving_mask, "cpu").weights(points.float()).any()):
+        other = f"the moving mask {moving_mask.name}" if moving_mask is not None else f"the moving image {moving.name}"
+        raise ImageError(
+            f"no voxel of the fixed mask lies inside {other} at the start: the mask covers "
+            f"{_box_text(_box(points))} mm, the moving image {_box_text(_box(_lattice(moving.grid)))} mm",
+            where=fixed_mask.name,
+            expected="masks that mark the same place in both images",
+            remedy=f"Check the masks' origins and spacings. {ADVICE}",
+        )
+
+
+def _mapped(world_points: Points, initial: AbstractTransform | None) -> Points:
+    return world_points if initial is None else initial.map_points(world_points)
+
+
+def _lattice(grid: Grid) -> Points:
+    """World points (N, D) spread evenly over the grid, its corner voxels included."""
+    axes = [torch.linspace(0, n - 1, min(n, LATTICE), dtype=torch.float64) for n in grid.size]
+    index_points = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, grid.dimension)
+    return grid.to_world(index_points)
+
+
+def _box(world_points: Points) -> Tensor:
+    """Lowest and highest coordinates, (2, D) in mm."""
+    return torch.stack([world_points.amin(0), world_points.amax(0)])
+
+
+def _box_text(box: Tensor) -> str:
+    ranges = zip("xyz", box[0].tolist(), box[1].tolist())
+    return ", ".join(f"{axis} {low:.0f} to {high:.0f}" for axis, low, high in ranges)

@@ -1,0 +1,137 @@
+"""The folder contract: which files of a data folder are the images, masks, landmarks and maps of a case."""
+
+import difflib
+import re
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import final
+
+from elastix_impact.errors import InputError
+from elastix_impact.io.warning import InputWarning
+
+IMAGE_SUFFIXES = (".mha", ".mhd", ".nii.gz", ".nii", ".nrrd", "")
+"""In order of precedence; the empty one is a folder with a DICOM series."""
+
+LANDMARK_SUFFIXES = (".txt", ".fcsv", ".mrk.json")
+
+STEMS = {
+    "fixed image": ("FixedImage", "Fixed_image"),
+    "moving image": ("MovingImage", "Moving_image"),
+    "fixed mask": ("Fixed_mask", "FixedMask"),
+    "moving mask": ("Moving_mask", "MovingMask"),
+    "fixed landmarks": ("Fixed_landmarks", "FixedLandmarks"),
+    "moving landmarks": ("Moving_landmarks", "MovingLandmarks"),
+}
+"""Names without suffix by role, in order of precedence."""
+
+_MAP_NAME = re.compile(r"ParameterMap(?:\.(\d+))?\.(txt|toml)")
+
+
+@final
+@dataclass(frozen=True)
+class FoundInputs:
+    """The files of one case in a data folder; None where an optional one is absent."""
+
+    fixed: Path
+    moving: Path
+    maps: tuple[Path, ...]
+    fixed_mask: Path | None
+    moving_mask: Path | None
+    fixed_points: Path | None
+    moving_points: Path | None
+
+
+def find_inputs(folder: Path) -> FoundInputs:
+    """The inputs of the case in `folder`; see `STEMS` for the names.
+
+    Raises
+    ------
+    InputError
+        If the folder, an image or the parameter map is missing: says which names were looked for and which files
+        have similar ones.
+
+    Warns
+    -----
+    InputWarning
+        If several files could play one role, or only one of the two landmark files is there.
+    """
+    if not folder.is_dir():
+        raise InputError(
+            "there is no such folder" if not folder.exists() else "this is not a folder",
+            where=str(folder),
+            expected="a folder with FixedImage, MovingImage and ParameterMap.txt",
+            remedy="Give it with --data, or mount it: docker run -v /path/to/case:/Data ...",
+        )
+    points = [_optional(folder, f"{which} landmarks", LANDMARK_SUFFIXES) for which in ("fixed", "moving")]
+    if (points[0] is None) != (points[1] is None):
+        found, missing = (points[0], "Moving") if points[0] else (points[1], "Fixed")
+        warnings.warn(
+            f"{found} has no partner: put {missing}_landmarks.txt beside it to get the landmark errors",
+            InputWarning,
+            stacklevel=2,
+        )
+        points = [None, None]
+    return FoundInputs(
+        fixed=_image(folder, "fixed image"),
+        moving=_image(folder, "moving image"),
+        maps=_parameter_maps(folder),
+        fixed_mask=_optional(folder, "fixed mask", IMAGE_SUFFIXES[:-1]),
+        moving_mask=_optional(folder, "moving mask", IMAGE_SUFFIXES[:-1]),
+        fixed_points=points[0],
+        moving_points=points[1],
+    )
+
+
+def _image(folder: Path, role: str) -> Path:
+    found = _optional(folder, role, IMAGE_SUFFIXES)
+    if found is None:
+        names = " or ".join(STEMS[role])
+        suffixes = ", ".join(s for s in IMAGE_SUFFIXES if s)
+        raise _missing(folder, role, f"{names} with one of {suffixes}, or a DICOM folder of that name", STEMS[role])
+    return found
+
+
+def _optional(folder: Path, role: str, suffixes: tuple[str, ...]) -> Path | None:
+    """The file of this role with the first suffix in order of precedence, or None."""
+    candidates = [folder / f"{stem}{suffix}" for suffix in suffixes for stem in STEMS[role]]
+    present = [path for path in candidates if (path.is_dir() if path.name in STEMS[role] else path.is_file())]
+    if len(present) > 1:
+        others = ", ".join(path.name for path in present[1:])
+        warnings.warn(
+            f"{folder}: several files could be the {role}: {present[0].name} is used, {others} not",
+            InputWarning,
+            stacklevel=3,
+        )
+    return present[0] if present else None
+
+
+def _parameter_maps(folder: Path) -> tuple[Path, ...]:
+    """ParameterMap.txt, then ParameterMap.1.txt, ParameterMap.2.txt ...; a .txt goes before a .toml."""
+    by_number: dict[int, Path] = {}
+    for path in sorted(folder.iterdir(), key=lambda path: (path.suffix != ".txt", path.name)):
+        match = _MAP_NAME.fullmatch(path.name)
+        if match is None or not path.is_file():
+            continue
+        taken = by_number.setdefault(int(match[1] or 0), path)
+        if taken is not path:
+            warnings.warn(f"{folder}: {taken.name} is used, {path.name} not", InputWarning, stacklevel=3)
+    if not by_number:
+        wanted = "ParameterMap.txt (further stages: ParameterMap.1.txt, ParameterMap.2.txt ...) or ParameterMap.toml"
+        raise _missing(folder, "parameter map", wanted, ("ParameterMap.txt",))
+    return tuple(by_number[number] for number in sorted(by_number))
+
+
+def _missing(folder: Path, role: str, wanted: str, stems: tuple[str, ...]) -> InputError:
+    names = {path.name.lower(): path.name for path in folder.iterdir()}
+    near = {n for stem in stems for n in difflib.get_close_matches(stem.lower(), names, n=3, cutoff=0.5)}
+    if near:
+        hint = f"similar names there: {', '.join(sorted(names[n] for n in near))}"
+    else:
+        hint = f"the folder holds {', '.join(sorted(names.values())[:8])}" if names else "the folder is empty"
+    return InputError(
+        f"no {role} in this folder; {hint}",
+        where=str(folder),
+        expected=wanted,
+        remedy="Rename the file, or use `elastix-impact register` with -f, -m and -p",
+    )

@@ -1,0 +1,112 @@
+"""Reading what a case gives: images, masks, landmarks, initial transform; each is checked as soon as it is known."""
+
+import warnings
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, final
+
+from elastix_impact.errors import TransformFileError
+from elastix_impact.geometry.grid import Grid
+from elastix_impact.geometry.image import Image
+from elastix_impact.io.images import read_image
+from elastix_impact.io.itk_transform import read_initial_transform
+from elastix_impact.io.masks import read_mask
+from elastix_impact.io.points import pair_landmarks, read_points
+from elastix_impact.io.warning import InputWarning
+from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan
+from elastix_impact.transforms.base import AbstractTransform
+from elastix_impact.typing import Points
+
+from .case import Case
+from .checks import check_dimensions, check_masks, check_overlap
+from .record import image_facts
+
+Landmarks = tuple[Points, Points]
+"""Fixed and moving world points in mm, paired, float64 (N, D)."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class CaseInputs:
+    """What the files of a case hold; None where an optional one was not given. Images are as read, on the CPU."""
+
+    fixed: Image
+    moving: Image
+    fixed_mask: Image | None
+    moving_mask: Image | None
+    landmarks: Landmarks | None
+    initial: AbstractTransform | None
+
+    def facts(self) -> dict[str, Any]:
+        """Path and geometry of the images and masks, number of landmarks, for the record."""
+        images = {
+            "fixed": self.fixed,
+            "moving": self.moving,
+            "fixed_mask": self.fixed_mask,
+            "moving_mask": self.moving_mask,
+        }
+        facts: dict[str, Any] = {role: image_facts(image) for role, image in images.items() if image is not None}
+        if self.landmarks is not None:
+            facts["landmarks"] = len(self.landmarks[0])
+        return facts
+
+
+def read_inputs(case: Case, first: RegistrationPlan) -> CaseInputs:
+    """Read and check the inputs of a case whose first stage is `first`.
+
+    Raises
+    ------
+    ElastixImpactError
+        If a file can't be used, the images differ in dimension or do not overlap, or the masks leave nothing to
+        compare.
+    """
+    fixed, moving = read_image(case.fixed), read_image(case.moving)
+    check_dimensions(fixed, moving)
+    initial = _initial_transform(case, first, fixed.grid)
+    fixed_mask = None if case.fixed_mask is None else read_mask(case.fixed_mask, fixed.grid)
+    moving_mask = None if case.moving_mask is None else read_mask(case.moving_mask, moving.grid)
+    if not _aligns_by_itself(first):
+        seen = (fixed, moving) if first.use_direction_cosines else (without_direction(fixed), without_direction(moving))
+        check_overlap(*seen, initial, first.levels[0].required_ratio_of_valid_samples)
+        if first.use_direction_cosines:
+            check_masks(moving, fixed_mask, moving_mask, initial)
+    return CaseInputs(fixed, moving, fixed_mask, moving_mask, _landmarks(case, fixed.grid, moving.grid), initial)
+
+
+def _aligns_by_itself(plan: RegistrationPlan) -> bool:
+    transform = plan.transform
+    return isinstance(transform, LinearTransformPlan) and transform.automatic_initialisation is not None
+
+
+def _initial_transform(case: Case, first: RegistrationPlan, fixed_grid: Grid) -> AbstractTransform | None:
+    path = case.initial_transform
+    if path is None and first.initial_transform is not None:
+        path = Path(first.initial_transform)
+    if path is None:
+        return None
+    initial = read_initial_transform(path)
+    if initial.dimension != fixed_grid.dimension:
+        raise TransformFileError(
+            f"this initial transform has {initial.dimension} dimensions, the images {fixed_grid.dimension}",
+            where=str(path),
+            remedy="Give the transform of these images",
+        )
+    return initial
+
+
+def _landmarks(case: Case, fixed_grid: Grid, moving_grid: Grid) -> Landmarks | None:
+    given = [path for path in (case.fixed_points, case.moving_points) if path is not None]
+    if len(given) == 1:
+        warnings.warn(
+            f"{given[0]} is not used: landmarks of both images are needed for the landmark errors",
+            InputWarning,
+            stacklevel=2,
+        )
+    if case.fixed_points is None or case.moving_points is None:
+        return None
+    return pair_landmarks(read_points(case.fixed_points, fixed_grid), read_points(case.moving_points, moving_grid))
+
+
+def without_direction(image: Image) -> Image:
+    """The image as UseDirectionCosines "false" sees it."""
+    return replace(image, grid=image.grid.without_direction())

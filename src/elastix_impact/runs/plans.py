@@ -1,0 +1,138 @@
+"""From parameter map files to plans: all faults of all maps at once, and the models they name."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import final
+
+from elastix_impact.errors import ModelError, ParameterMapError
+from elastix_impact.io.warning import InputWarning
+from elastix_impact.parameters.plan import RegistrationPlan
+from elastix_impact.parameters.problems import Problem, raise_if_errors
+from elastix_impact.parameters.raw import RawParameterMap
+from elastix_impact.parameters.resolve import resolve
+from elastix_impact.parameters.text import read_parameter_map
+from elastix_impact.zoo.find import find_model
+
+FindModel = Callable[[str, int], Path]
+
+
+@final
+@dataclass(frozen=True)
+class CasePlan:
+    """The plans of all stages of a case.
+
+    Attributes
+    ----------
+    raw
+        The maps as written.
+    stages
+        What they resolve to.
+    finders
+        Per stage, what turns a model's path in the map and its dimension into a file.
+    hints
+        Remarks of resolution that are worth a line in the log.
+    seed
+        Replaces the maps' RandomSeed unless None.
+    """
+
+    raw: tuple[RawParameterMap, ...]
+    stages: tuple[RegistrationPlan, ...]
+    finders: tuple[FindModel, ...]
+    hints: tuple[str, ...]
+    seed: int | None
+
+    @property
+    def result_names(self) -> set[str]:
+        """First parts of the names of the result images."""
+        return {stage.output.result_image_name for stage in self.stages}
+
+
+def plan_case(maps: tuple[Path, ...], seed: int | None, data_folder: Path | None) -> CasePlan:
+    """Read and resolve all maps.
+
+    Raises
+    ------
+    ParameterMapError
+        With the faults of all maps.
+
+    Warns
+    -----
+    InputWarning
+        For each warning of resolution.
+    """
+    raw, grammar = _read_all(maps)
+    stages, problems = _resolve_all(raw, None, seed, grammar)
+    for problem in problems:
+        if problem.severity == "warning":
+            warnings.warn(str(problem), InputWarning, stacklevel=2)
+    hints = tuple(str(problem) for problem in problems if problem.severity == "hint")
+    return CasePlan(raw, stages, tuple(_finder(path.parent, data_folder) for path in maps), hints, seed)
+
+
+def resolve_for(plan: CasePlan, dimension: int) -> CasePlan:
+    """The plans for images of this dimension.
+
+    Raises
+    ------
+    ParameterMapError
+        If a map is for another dimension.
+    """
+    stages, _ = _resolve_all(plan.raw, dimension, plan.seed)
+    return replace(plan, stages=stages)
+
+
+def _read_all(maps: tuple[Path, ...]) -> tuple[tuple[RawParameterMap, ...], tuple[Problem, ...]]:
+    """The maps whose grammar is right, and the faults of the others."""
+    raw: list[RawParameterMap] = []
+    problems: list[Problem] = []
+    for path in maps:
+        try:
+            raw.append(read_parameter_map(path))
+        except ParameterMapError as error:
+            if not error.problems:
+                raise
+            problems += [problem for problem in error.problems if isinstance(problem, Problem)]
+    return tuple(raw), tuple(problems)
+
+
+def _resolve_all(
+    raw: tuple[RawParameterMap, ...], dimension: int | None, seed: int | None, faults: tuple[Problem, ...] = ()
+) -> tuple[tuple[RegistrationPlan, ...], tuple[Problem, ...]]:
+    resolutions = [resolve(one, dimension=dimension) for one in raw]
+    problems = (*faults, *(problem for resolution in resolutions for problem in resolution.problems))
+    raise_if_errors(problems)
+    plans = [resolution.plan for resolution in resolutions if resolution.plan is not None]
+    return tuple(plan if seed is None else replace(plan, random_seed=seed) for plan in plans), problems
+
+
+def _finder(map_folder: Path, data_folder: Path | None) -> FindModel:
+    def find(path_in_map: str, dimension: int) -> Path:
+        return find_model(path_in_map, map_folder=map_folder, data_folder=data_folder, dimension=dimension)
+
+    return find
+
+
+def find_models(plan: CasePlan) -> tuple[Path, ...]:
+    """The files of all models that the maps name.
+
+    Raises
+    ------
+    ModelError
+        Naming the models that are missing and where they were looked for.
+    """
+    found: dict[Path, None] = {}
+    missing: dict[str, ModelError] = {}
+    for stage, find in zip(plan.stages, plan.finders):
+        for level in stage.levels:
+            for model in (*level.metric.fixed_models, *level.metric.moving_models):
+                try:
+                    found[find(model.path, model.dimension)] = None
+                except ModelError as error:
+                    missing.setdefault(model.path, error)
+    if missing:
+        first, *others = missing.values()
+        what = first.what if not others else f"{first.what}; missing too: {', '.join(list(missing)[1:])}"
+        raise ModelError(what, where=first.where, expected=first.expected, remedy=first.remedy)
+    return tuple(found)

@@ -1,0 +1,152 @@
+"""`registration.json`: everything about a run that a person or a report may ask later."""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+import math
+import os
+import platform
+import sys
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, final
+
+import torch
+
+from elastix_impact import __version__
+from elastix_impact.evaluation.landmarks import LandmarkSummary
+from elastix_impact.geometry.image import Image
+from elastix_impact.parameters.plan import RegistrationPlan
+from elastix_impact.registration.result import RegistrationResult
+
+Status = Literal["running", "complete", "failed", "interrupted", "error"]
+
+FILE_NAME = "registration.json"
+FORMAT_VERSION = 1
+
+
+@final
+@dataclass(frozen=True)
+class StageRecord:
+    """One parameter map: what it asked for and what happened."""
+
+    plan: RegistrationPlan
+    result: RegistrationResult
+
+    def to_json(self) -> dict[str, Any]:
+        """The stage as plain dictionaries; seconds per phase, samples, metric and its raw values per level."""
+        levels = []
+        for level in self.result.levels:
+            row = dataclasses.asdict(level)
+            levels.append({**row, "stop_reason": level.stop_reason.name})
+        return {
+            "parameter_map": file_facts(Path(self.plan.source)),
+            "device": self.result.device,
+            "random_seed": self.plan.random_seed,
+            "stop_reason": self.result.stop_reason.name,
+            "stop_sentence": self.result.stop_reason.value,
+            "seconds": self.result.seconds,
+            "levels": levels,
+            "plan": self.plan.to_json(),
+        }
+
+
+@final
+@dataclass
+class RunRecord:
+    """One run of a case; filled in as the run goes, and written whenever its status changes.
+
+    Attributes
+    ----------
+    status
+        ``"complete"`` only if every stage ended well and all files are written.
+    message
+        Why it is not complete: the sentence of the stop reason or the error.
+    inputs
+        Facts per role: path, and for images size (voxels), spacing (mm), origin (mm), direction.
+    landmarks
+        TRE summaries in mm: ``"before"`` (identity), ``"initial"`` (initial transform, if given), ``"after"``.
+    files
+        Names of the files written into `out`, in order.
+    """
+
+    out: Path
+    command: tuple[str, ...]
+    status: Status = "running"
+    message: str = ""
+    started: str = field(default_factory=lambda: _now())
+    finished: str = ""
+    threads: int = 0
+    inputs: dict[str, Any] = field(default_factory=dict)
+    stages: list[StageRecord] = field(default_factory=list)
+    landmarks: dict[str, LandmarkSummary] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def finish(self, status: Status, message: str = "") -> None:
+        """Set how the run ended, and when."""
+        self.status, self.message, self.finished = status, message, _now()
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain dictionaries, lists and numbers."""
+        return {
+            "format_version": FORMAT_VERSION,
+            "complete": self.status == "complete",
+            "status": self.status,
+            "message": self.message,
+            "started": self.started,
+            "finished": self.finished,
+            "command_line": list(self.command),
+            "versions": versions(),
+            "machine": {"platform": platform.platform(), "processors": os.cpu_count(), "threads": self.threads},
+            "inputs": self.inputs,
+            "stages": [stage.to_json() for stage in self.stages],
+            "landmarks_mm": {name: summary.to_json() for name, summary in self.landmarks.items()},
+            "warnings": self.warnings,
+            "files": self.files,
+            "seconds": self.seconds,
+        }
+
+    def to_text(self) -> str:
+        """The record as JSON text; numbers that JSON lacks (NaN, infinity) become null."""
+        return json.dumps(_finite(self.to_json()), indent=1, default=str) + "\n"
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the result depends on."""
+    return {
+        "elastix_impact": __version__,
+        "python": sys.version.split()[0],
+        "torch": str(torch.__version__),
+        "SimpleITK": metadata.version("SimpleITK"),
+        "numpy": metadata.version("numpy"),
+    }
+
+
+def image_facts(image: Image) -> dict[str, Any]:
+    """Path and geometry of an image: size in voxels, spacing and origin in mm."""
+    return {"path": image.name, "pixel_type": image.pixel_type, **dataclasses.asdict(image.grid)}
+
+
+def file_facts(path: Path) -> dict[str, Any]:
+    """Path, size in bytes and SHA-256 of a small file; only the path if it can't be read."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return {"path": str(path)}
+    return {"path": str(path), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")

@@ -1,0 +1,214 @@
+"""A case end to end: files in, a run folder out. The command line, the container and batches all come through here."""
+
+import contextlib
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import torch
+
+from elastix_impact.errors import ElastixImpactError
+from elastix_impact.evaluation.landmarks import landmark_distance, summarise, target_registration_error
+from elastix_impact.geometry.grid import Grid
+from elastix_impact.io.warning import InputWarning
+from elastix_impact.parameters.plan import RegistrationPlan
+from elastix_impact.registration.observe import Observer
+from elastix_impact.registration.register import register
+from elastix_impact.registration.result import RegistrationResult
+from elastix_impact.transforms.base import AbstractTransform
+from elastix_impact.typing import Points
+
+from .case import Case
+from .collect_warnings import collecting_warnings
+from .device import choose_device, choose_threads, torch_settings
+from .folder import RunFolder
+from .inputs import CaseInputs, read_inputs
+from .log import LogObserver, RunLog
+from .log_text import duration, footer, header, stage_header
+from .plans import CasePlan, FindModel, find_models, plan_case, resolve_for
+from .record import FILE_NAME, RunRecord, StageRecord
+from .stage import Stage
+from .stage_files import StageFilesObserver
+from .transform_files import TransformFiles
+
+LOG_NAME = "elastix.log"
+
+
+def run_case(
+    case: Case,
+    *,
+    observers: Sequence[Observer] = (),
+    command: Sequence[str] = (),
+    log_echo: TextIO | None = None,
+    earlier_warnings: Sequence[str] = (),
+    on_warning: Callable[[str], None] | None = None,
+) -> RunRecord:
+    """Run a case: check, read, register stage after stage, write, evaluate.
+
+    Parameters
+    ----------
+    observers
+        Watch every stage, beside the log and the files.
+    command
+        The command line, for the record.
+    log_echo
+        Stream that gets what `elastix.log` gets.
+    earlier_warnings
+        What the caller has warned of already, for the record.
+    on_warning
+        Called with each warning as it comes; all of them are in the record too.
+
+    Returns
+    -------
+    RunRecord
+        With `status` ``"complete"``, or ``"failed"`` and the sentence of the stop reason if a registration failed.
+
+    Raises
+    ------
+    ElastixImpactError
+        For input that can't be used. Faults of the maps and missing models are found before an image is read; once
+        the folder is open, `elastix.log` and `registration.json` say what happened, whatever happens.
+    """
+    record = RunRecord(out=case.out, command=tuple(command), warnings=list(earlier_warnings))
+    with collecting_warnings(record.warnings, on_warning):
+        plan = plan_case(case.maps, case.seed, case.data_folder)
+        devices = [_device(case, stage) for stage in plan.stages]
+        find_models(plan)
+        folder = RunFolder.open(case.out, create=case.create_out)
+    record.out, record.files, record.threads = folder.path, folder.files, choose_threads(case.threads)
+    with _recorded(record, folder, case, log_echo) as log:
+        log.info(header(case, plan, record))
+        with collecting_warnings(record.warnings, _told(log, on_warning)):
+            inputs = read_inputs(case, plan.stages[0])
+            record.inputs = inputs.facts()
+            plan = resolve_for(plan, inputs.fixed.grid.dimension)
+            folder.clear_stages(len(case.maps), plan.result_names, [*case.input_files().values(), *case.maps])
+            _run_stages(plan, devices, inputs, folder, log, record, observers)
+    return record
+
+
+def _device(case: Case, plan: RegistrationPlan) -> torch.device:
+    device, notes = choose_device(case.device, plan, strict=case.strict_gpu)
+    for note in notes:
+        warnings.warn(note, InputWarning, stacklevel=2)
+    return device
+
+
+def _told(log: RunLog, on_warning: Callable[[str], None] | None) -> Callable[[str], None]:
+    """A function that puts a warning into the log and hands it on."""
+
+    def tell(text: str) -> None:
+        log.warning(text)
+        if on_warning is not None:
+            on_warning(text)
+
+    return tell
+
+
+@contextlib.contextmanager
+def _recorded(record: RunRecord, folder: RunFolder, case: Case, echo: TextIO | None) -> Iterator[RunLog]:
+    """Open the log; whatever happens in the block, log and `registration.json` say how it ended."""
+    began = time.perf_counter()
+    log = RunLog(folder.path / LOG_NAME, level=case.log_level, echo=echo)
+    folder.write_text(FILE_NAME, record.to_text())
+    try:
+        yield log
+    except ElastixImpactError as error:
+        record.finish("error", str(error))
+        raise
+    except Exception as error:
+        record.finish("error", f"{type(error).__name__}: {error}")
+        raise
+    except BaseException:
+        record.finish("interrupted", "The run was interrupted")
+        raise
+    finally:
+        record.seconds["total"] = time.perf_counter() - began
+        log.info(footer(record))
+        if record.status != "complete":
+            log.error(f"the run is not complete ({record.status}): {record.message}")
+        log.close()
+        folder.write_text(FILE_NAME, record.to_text())
+
+
+def _run_stages(
+    plan: CasePlan,
+    devices: Sequence[torch.device],
+    inputs: CaseInputs,
+    folder: RunFolder,
+    log: RunLog,
+    record: RunRecord,
+    observers: Sequence[Observer],
+) -> None:
+    """Run stage after stage, each from the result of the one before; the record says how it ended."""
+    transform, name = inputs.initial, None
+    _add_landmark_errors(record, inputs, plan.stages[0], None, "before")
+    if transform is not None:
+        name = TransformFiles(folder, plan.stages[0], inputs.fixed.grid).write_initial(transform)
+        _add_landmark_errors(record, inputs, plan.stages[0], transform, "initial")
+    for number, device in enumerate(devices):
+        stage = Stage(number, plan.stages[number], inputs, transform, name, folder, log, device)
+        log.info(stage_header(number, Path(stage.plan.source)))
+        with torch_settings(record.threads, device):
+            result, name = _run_stage(stage, plan.finders[number], observers)
+        record.stages.append(StageRecord(stage.plan, result))
+        if result.stop_reason.is_failure:
+            record.finish("failed", result.stop_reason.value)
+            return
+        transform = result.transform
+    if transform is not None:
+        _add_landmark_errors(record, inputs, plan.stages[-1], transform, "after")
+    record.finish("complete")
+
+
+def _run_stage(
+    stage: Stage, find_model: FindModel, observers: Sequence[Observer]
+) -> tuple[RegistrationResult, str | None]:
+    """Register one stage and write its final files, unless it failed; the name is that of its transform file."""
+    began = time.perf_counter()
+    log_observer, files_observer = LogObserver(stage.log), StageFilesObserver(stage)
+    inputs = stage.inputs
+    try:
+        result = register(
+            stage.plan,
+            inputs.fixed,
+            inputs.moving,
+            fixed_mask=inputs.fixed_mask,
+            moving_mask=inputs.moving_mask,
+            initial=stage.initial,
+            find_model=find_model,
+            device=stage.device,
+            observers=[log_observer, files_observer, *observers],
+        )
+    finally:
+        files_observer.write_table()
+    log_observer.write_summary(result.levels[-1].final_metric)
+    name = None if result.stop_reason.is_failure else stage.write_final(result.current)
+    stage.log.info(
+        f"Time used for running elastix with this parameter file:\n  {duration(time.perf_counter() - began)}."
+    )
+    return result, name
+
+
+def _add_landmark_errors(
+    record: RunRecord, inputs: CaseInputs, plan: RegistrationPlan, transform: AbstractTransform | None, name: str
+) -> None:
+    """Put the landmark errors in mm into the record; `transform` None = the identity."""
+    if inputs.landmarks is None:
+        return
+    fixed_points, moving_points = inputs.landmarks
+    if not plan.use_direction_cosines:
+        fixed_points = _without_direction(fixed_points, inputs.fixed.grid)
+        moving_points = _without_direction(moving_points, inputs.moving.grid)
+    if transform is None:
+        errors = landmark_distance(fixed_points, moving_points)
+    else:
+        errors = target_registration_error(transform, fixed_points, moving_points)
+    record.landmarks[name] = summarise(errors)
+
+
+def _without_direction(world_points: Points, grid: Grid) -> Points:
+    """The points where UseDirectionCosines "false" sees them."""
+    return grid.without_direction().to_world(grid.to_index(world_points))

@@ -1,0 +1,86 @@
+"""The elastix form: pairs of arguments and elastix's exit codes."""
+
+from pathlib import Path
+
+import pytest
+
+from elastix_impact.cli.elastix import parse_pairs
+from elastix_impact.cli.main import main
+
+
+@pytest.mark.parametrize("words", [[], ["-p"], ["anything"]])
+def test_one_word_or_none_points_to_the_help(words: list[str], capsys) -> None:
+    assert main(["elastix", *words]) == 0
+    assert "elastix --help" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("word", ["--help", "-h", "-help"])
+def test_help(word: str, capsys) -> None:
+    assert main(["elastix", word]) == 0
+    text = capsys.readouterr().out
+    for key in (
+        "-f ",
+        "-m ",
+        "-out",
+        "-p ",
+        "-fMask",
+        "-mMask",
+        "-fp",
+        "-mp",
+        "-t0",
+        "-loglevel",
+        "-priority",
+        "-threads",
+    ):
+        assert key in text
+
+
+def test_versions(capsys) -> None:
+    assert main(["elastix", "--version"]) == 0
+    assert capsys.readouterr().out.startswith("elastix version: 5.")
+    assert main(["elastix", "--extended-version"]) == 0
+    assert "torch version: " in capsys.readouterr().out
+
+
+def test_codes_for_what_is_missing(tmp_path: Path, capsys) -> None:
+    out = str(tmp_path)
+    absent = str(tmp_path / "absent")
+    assert main(["elastix", "-f", "a", "-out", out]) == 255
+    assert main(["elastix", "-f", "a", "-p", "map.txt"]) == 254
+    assert main(["elastix", "-f", "a", "-m", "b"]) == 254
+    assert main(["elastix", "-p", "map.txt", "-out", absent]) == 254
+    assert main(["elastix", "-f", "a", "-out", absent]) == 255
+    assert main(["elastix", "-p", "map.txt", "-out", out, "-loglevel", "loud"]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pairs() -> None:
+    arguments = parse_pairs(["-f", "a", "-p", "1", "-f", "b", "-p", "2", "-strange", "x", "-last"])
+    assert arguments.values == {"-f": "a", "-strange": "x"}
+    assert arguments.maps == ["1", "2"]
+    assert arguments.repeated == ["-f b"]
+
+
+def test_several_images_at_once_are_refused(tmp_path: Path, capsys) -> None:
+    assert main(["elastix", "-f0", "a", "-f1", "b", "-m", "c", "-p", "map.txt", "-out", str(tmp_path)]) == 1
+    assert "-f0 is not supported" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "missing"), [("-m", "-f"), ("-f", "-m")])
+def test_a_missing_image_key_is_named(given: str, missing: str, tmp_path: Path, capsys) -> None:
+    assert main(["elastix", given, "a.mha", "-p", "map.txt", "-out", str(tmp_path)]) == 1
+    assert f"Give one with {missing}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("threads", ["0", "many", "-2"])
+def test_threads_must_be_a_number(threads: str, tmp_path: Path, capsys) -> None:
+    words = ["-f", "a", "-m", "b", "-p", "map.txt", "-out", str(tmp_path), "-threads", threads]
+    assert main(["elastix", *words]) == 1
+    assert "-threads" in capsys.readouterr().err
+
+
+def test_a_missing_map_is_an_error_of_the_run(tmp_path: Path, capsys) -> None:
+    words = ["-f", "a.mha", "-m", "b.mha", "-p", str(tmp_path / "map.txt"), "-out", str(tmp_path)]
+    assert main(["elastix", *words]) == 1
+    assert "map.txt" in capsys.readouterr().err

@@ -1,0 +1,124 @@
+"""`run`, `register`, `evaluate` and the elastix form on a small real case."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from elastix_impact.cli.main import main
+from small_case import MAP, write_small_case
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    folder = write_small_case(tmp_path_factory.mktemp("case"))
+    (folder / "ParameterMap.txt").write_text(MAP.replace("Iterations 40", "Iterations 15"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("run") / "Out"
+    assert main(["run", "--data", str(data), "--out", str(out), "--quiet", "--threads", "2"]) == 0
+    return out
+
+
+def test_run_prints_the_table_and_what_was_written(data: Path, tmp_path: Path, capsys) -> None:
+    assert main(["run", "--data", str(data), "--out", str(tmp_path), "--threads", "2"]) == 0
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    assert lines[0].split() == ["TRE", "[mm]", "mean", "SD", "median", "75%", "95%", "max", "<", "2", "mm"]
+    assert lines[1].startswith("before ")
+    assert lines[2].startswith("after ")
+    assert lines[3] == "20 landmarks"
+    assert "result.0.mha" in lines[-1]
+    assert "level 2/2: 15 iterations" in captured.err
+    assert (tmp_path / "TransformParameters.0.txt").exists()
+
+
+def test_json_goes_to_stdout_and_quiet_is_quiet(data: Path, tmp_path: Path, capsys) -> None:
+    words = ["run", "--data", str(data), "--out", str(tmp_path), "--quiet", "--json", "--seed", "7", "--device", "cpu"]
+    assert main(words) == 0
+    captured = capsys.readouterr()
+    record = json.loads(captured.out)
+    assert record["complete"] is True
+    assert record["stages"][0]["random_seed"] == 7
+    assert captured.err == ""
+    assert json.loads((tmp_path / "registration.json").read_text())["files"] == record["files"]
+
+
+def test_doubtful_inputs_are_warned_of_once_and_recorded(data: Path, tmp_path: Path, capsys) -> None:
+    copy = tmp_path / "Data"
+    copy.mkdir()
+    for path in data.iterdir():
+        if path.name != "Moving_landmarks.txt":
+            (copy / path.name).symlink_to(path)
+    assert main(["run", "--data", str(copy), "--out", str(tmp_path / "Out"), "--quiet"]) == 0
+    errors = capsys.readouterr().err
+    assert errors.count("warning: ") == 1
+    assert "Fixed_landmarks.txt has no partner" in errors
+    record = json.loads((tmp_path / "Out" / "registration.json").read_text())
+    assert any("has no partner" in text for text in record["warnings"])
+
+
+def test_register_takes_the_files_by_name(data: Path, tmp_path: Path, capsys) -> None:
+    words = [
+        "-f", str(data / "FixedImage.mha"), "-m", str(data / "MovingImage.mha"), "-p", str(data / "ParameterMap.txt"),
+        "-o", str(tmp_path / "a" / "b"), "--fixed-points", str(data / "Fixed_landmarks.txt"),
+        "--moving-points", str(data / "Moving_landmarks.txt"), "--data", str(data), "--quiet",
+    ]  # fmt: skip
+    assert main(["register", *words]) == 0
+    assert "after " in capsys.readouterr().out
+    assert (tmp_path / "a" / "b" / "result.0.mha").exists()
+
+
+def test_evaluate_agrees_with_the_run(data: Path, finished: Path, capsys) -> None:
+    words = [
+        "evaluate", "--transform", str(finished / "TransformParameters.0.txt"), "--fixed-points",
+        str(data / "Fixed_landmarks.txt"), "--moving-points", str(data / "Moving_landmarks.txt"),
+    ]  # fmt: skip
+    assert main(words) == 0
+    table = capsys.readouterr().out
+    assert main([*words, "--json"]) == 0
+    evaluated = json.loads(capsys.readouterr().out)["landmarks_mm"]
+    recorded = json.loads((finished / "registration.json").read_text())["landmarks_mm"]
+    assert evaluated["after"]["mean"] == pytest.approx(recorded["after"]["mean"], abs=1e-6)
+    assert evaluated["before"] == recorded["before"]
+    assert f"{evaluated['after']['mean']:.2f}" in table
+
+
+def test_evaluate_names_a_missing_transform(data: Path, tmp_path: Path, capsys) -> None:
+    points = str(data / "Fixed_landmarks.txt")
+    absent = str(tmp_path / "absent.txt")
+    assert main(["evaluate", "--transform", absent, "--fixed-points", points, "--moving-points", points]) == 2
+    errors = capsys.readouterr().err
+    assert "absent.txt" in errors
+    assert "Traceback" not in errors
+
+
+def elastix_words(data: Path, out: Path, *more: str) -> list[str]:
+    spoken = [
+        "elastix", "-f", str(data / "FixedImage.mha"), "-m", str(data / "MovingImage.mha"), "-out", str(out), "-p",
+    ]  # fmt: skip
+    return [*spoken, str(data / "local.txt"), *more]
+
+
+def test_the_elastix_form_runs_and_prints_the_log(data: Path, tmp_path: Path, capsys) -> None:
+    model = data / "Models" / "MIND" / "R1D2_3D.pt"
+    (data / "local.txt").write_text(
+        MAP.replace("/Data/Models/MIND/R1D2_3D.pt", str(model)).replace("Iterations 40", "Iterations 3")
+    )
+    assert main(elastix_words(data, tmp_path, "-threads", "2")) == 0
+    out = capsys.readouterr().out
+    assert out == (tmp_path / "elastix.log").read_text()
+    assert "Resolution: 1" in out
+    assert (tmp_path / "TransformParameters.0.txt").exists()
+
+
+def test_the_elastix_form_needs_the_gpu_that_the_map_names(data: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    from elastix_impact.runs import device
+
+    monkeypatch.setattr(device, "present_devices", lambda: ("cpu",))
+    (data / "local.txt").write_text((data / "ParameterMap.txt").read_text().replace("(ImpactGPU -1)", "(ImpactGPU 0)"))
+    assert main(elastix_words(data, tmp_path)) == 1
+    assert "(ImpactGPU -1)" in capsys.readouterr().err

@@ -1,0 +1,99 @@
+"""The folder contract: names, precedence, and words for what is missing or doubtful."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from elastix_impact.errors import InputError
+from elastix_impact.runs.find_inputs import find_inputs
+
+
+def fill(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).write_text("")
+    return folder
+
+
+COMPLETE = ("Fixed_image.mha", "Moving_image.nii.gz", "ParameterMap.txt")
+
+
+def test_the_smallest_case(tmp_path: Path) -> None:
+    found = find_inputs(fill(tmp_path, *COMPLETE))
+    assert found.fixed.name == "Fixed_image.mha"
+    assert found.moving.name == "Moving_image.nii.gz"
+    assert [path.name for path in found.maps] == ["ParameterMap.txt"]
+    assert found.fixed_mask is found.moving_mask is found.fixed_points is found.moving_points is None
+
+
+def test_everything_with_the_other_spelling(tmp_path: Path) -> None:
+    found = find_inputs(
+        fill(
+            tmp_path, "FixedImage.nrrd", "MovingImage.mhd", "ParameterMap.toml", "FixedMask.mha", "Moving_mask.nii",
+            "Fixed_landmarks.fcsv", "Moving_landmarks.mrk.json",
+        )
+    )  # fmt: skip
+    assert found.fixed_mask is not None
+    assert found.moving_mask is not None
+    assert found.fixed_points == tmp_path / "Fixed_landmarks.fcsv"
+    assert found.moving_points == tmp_path / "Moving_landmarks.mrk.json"
+
+
+def test_stages_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    fill(
+        tmp_path, *COMPLETE, "ParameterMap.10.txt", "ParameterMap.2.txt", "ParameterMap.1.toml", "ParameterMap.old.txt"
+    )
+    names = [path.name for path in find_inputs(tmp_path).maps]
+    assert names == ["ParameterMap.txt", "ParameterMap.1.toml", "ParameterMap.2.txt", "ParameterMap.10.txt"]
+
+
+def test_mha_goes_before_nifti_with_a_warning(tmp_path: Path) -> None:
+    fill(tmp_path, *COMPLETE, "FixedImage.nii.gz")
+    with pytest.warns(UserWarning, match=r"Fixed_image.mha is used, FixedImage.nii.gz not"):
+        assert find_inputs(tmp_path).fixed.name == "Fixed_image.mha"
+
+
+def test_a_folder_of_that_name_is_a_dicom_series(tmp_path: Path) -> None:
+    fill(tmp_path, *COMPLETE[1:])
+    (tmp_path / "FixedImage").mkdir()
+    assert find_inputs(tmp_path).fixed == tmp_path / "FixedImage"
+
+
+def test_a_text_map_goes_before_toml_with_a_warning(tmp_path: Path) -> None:
+    fill(tmp_path, *COMPLETE, "ParameterMap.toml")
+    with pytest.warns(UserWarning, match=r"ParameterMap.txt is used, ParameterMap.toml not"):
+        assert [path.name for path in find_inputs(tmp_path).maps] == ["ParameterMap.txt"]
+
+
+def test_one_landmark_file_alone_is_not_used_with_a_warning(tmp_path: Path) -> None:
+    fill(tmp_path, *COMPLETE, "Fixed_landmarks.txt")
+    with pytest.warns(UserWarning, match=r"Fixed_landmarks.txt has no partner: put Moving_landmarks.txt"):
+        found = find_inputs(tmp_path)
+    assert found.fixed_points is found.moving_points is None
+
+
+def test_a_missing_image_names_what_was_looked_for_and_what_is_similar(tmp_path: Path) -> None:
+    fill(tmp_path, "fixed_img.mha", *COMPLETE[1:])
+    with pytest.raises(InputError) as caught:
+        find_inputs(tmp_path)
+    text = str(caught.value)
+    for words in (str(tmp_path), "FixedImage or Fixed_image", ".nii.gz", "fixed_img.mha", "Rename"):
+        assert words in text
+
+
+def test_a_missing_map_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no parameter map.*parametermap.TXT"):
+        find_inputs(fill(tmp_path, *COMPLETE[:2], "parametermap.TXT"))
+
+
+def test_an_empty_or_absent_folder_says_so(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the folder is empty"):
+        find_inputs(tmp_path)
+    with pytest.raises(InputError, match=r"no such folder.*docker run -v"):
+        find_inputs(tmp_path / "absent")
+
+
+def test_a_clean_case_warns_of_nothing(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        find_inputs(fill(tmp_path, *COMPLETE))
