@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from elastix_impact.geometry.grid import Grid
-from elastix_impact.geometry.interpolate import resample
 from elastix_impact.io.images import write_image
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.registration.level import pyramid_image
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
+from elastix_impact.transforms.resample import resample
 
 from .folder import RunFolder, output_errors
 from .inputs import CaseInputs, without_direction

@@ -1,0 +1,40 @@
+"""An image seen through a transform: the moving image on the fixed image's grid."""
+
+import torch
+
+from elastix_impact.geometry.grid import Grid
+from elastix_impact.geometry.image import Image
+from elastix_impact.geometry.interpolate import Field, grid_chunks, is_inside
+from elastix_impact.typing import Volume
+
+from .base import AbstractTransform
+
+
+def resample(image: Image, transform: AbstractTransform, grid: Grid, order: int, default_value: float) -> Volume:
+    """`image` at the mapped voxels of `grid`, float32, axes (z, )y, x, on the image's device.
+
+    Parameters
+    ----------
+    transform
+        Map from the world points of `grid` to those of `image`, in mm.
+    order
+        0 nearest, 1 linear, 2 or 3 B-spline (mirror boundaries).
+    default_value
+        Where the mapped point lies outside the image, i.e. its index outside [-0.5, size - 0.5).
+
+    Notes
+    -----
+    The arithmetic is float32 in a world whose origin is the centre of `grid`, as in the registration itself.
+    """
+    device = image.data.device
+    offset = tuple(-c for c in grid.centre)
+    local = image.shifted(offset)
+    field = Field.from_volume(local.data.float().unsqueeze(0), local.grid, order)
+    moved = transform.shifted(offset).to(torch.float32, device)
+    pieces = []
+    with torch.no_grad():
+        for world_points in grid_chunks(grid.shifted(offset), device):
+            mapped = moved.map_points(world_points)
+            inside = is_inside(field.index_points(mapped), local.grid)
+            pieces.append(torch.where(inside, field.values(mapped)[:, 0], default_value))
+    return torch.cat(pieces).reshape(grid.shape)
