@@ -18,7 +18,7 @@ from elastix_impact.errors import InputError
 from elastix_impact.typing import Indices, Points, Weights
 
 from .grid import Frame, Grid
-from .kernels import kernel_taps
+from .kernels import kernel_product, tap_offsets, tap_tables
 
 _MAIN_AND_SIDE_TAP = {2: (6 / 8, 1 / 8), 3: (4 / 6, 1 / 6)}
 """Weights of the B-spline of orders 2 and 3 at the nodes 0 and +-1."""
@@ -86,9 +86,6 @@ def control_lattice(grid: Grid, order: int, dtype: torch.dtype, device: torch.de
         )
     strides = torch.tensor(grid.size).cumprod(0).roll(1)
     strides[0] = 1
-    offsets = torch.zeros(1, dtype=torch.int64)
-    for stride in strides:
-        offsets = (torch.arange(order + 1)[:, None] * stride + offsets).flatten()
     with torch.inference_mode(False):
         return ControlLattice(
             nodes=grid.number_of_voxels,
@@ -96,7 +93,7 @@ def control_lattice(grid: Grid, order: int, dtype: torch.dtype, device: torch.de
             world_to_index=grid.matrix(Frame.WORLD, Frame.INDEX)[: grid.dimension].to(dtype).to(device),
             last_start=(torch.tensor(grid.size) - order - 1).to(device),
             strides=strides.to(device),
-            tap_offsets=offsets.int().to(device),
+            tap_offsets=tap_offsets(grid.size, order).to(device),
         )
 
 
@@ -107,19 +104,16 @@ def lattice_weights(lattice: ControlLattice, world_points: Points) -> tuple[Weig
     region, [(order - 1) / 2, size - 1 - (order - 1) / 2) in node indices, and are all zero outside. Nodes are
     int32.
     """
-    start, axes, _ = kernel_taps(_index_points(lattice, world_points), lattice.order, derivatives=False)
+    start, weights, _ = tap_tables(_index_points(lattice, world_points), lattice.order, derivatives=False)
     indices, inside = _support(lattice, start)
-    return _outer(axes, inside), indices
+    return kernel_product(weights) * inside, indices
 
 
 def lattice_derivative_weights(lattice: ControlLattice, world_points: Points) -> tuple[Float[Tensor, "N D K"], Indices]:
     """Derivatives of the weights by the world coordinates, (N, D, K) per mm, and the nodes (N, K)."""
-    start, axes, slopes = kernel_taps(_index_points(lattice, world_points), lattice.order, derivatives=True)
+    start, weights, slopes = tap_tables(_index_points(lattice, world_points), lattice.order, derivatives=True)
     indices, inside = _support(lattice, start)
-    per_axis = [
-        _outer(torch.cat([axes[:, :d], slopes[:, d : d + 1], axes[:, d + 1 :]], dim=1), inside)
-        for d in range(lattice.dimension)
-    ]
+    per_axis = [kernel_product([*weights[:d], slopes[d], *weights[d + 1 :]]) * inside for d in range(lattice.dimension)]
     index_slopes = torch.stack(per_axis, dim=1)
     return torch.einsum("nek,ed->ndk", index_slopes, lattice.world_to_index[:, :-1]), indices
 
@@ -134,14 +128,6 @@ def _support(lattice: ControlLattice, start: Tensor) -> tuple[Tensor, Tensor]:
     inside = (clamped == start).all(dim=1, keepdim=True)
     first = (clamped * lattice.strides).sum(dim=1, keepdim=True)
     return first.int() + lattice.tap_offsets, inside
-
-
-def _outer(axes: Tensor, inside: Tensor) -> Tensor:
-    """Product weights (N, K) of per-axis weights (N, D, taps), zero where not `inside`; x runs fastest."""
-    product = axes[:, 0] * inside
-    for axis in range(1, axes.shape[1]):
-        product = (axes[:, axis, :, None] * product[:, None, :]).flatten(1)
-    return product
 
 
 def weighted_sum(coefficients: Float[Tensor, "D nodes"], weights: Weights, indices: Indices) -> Float[Tensor, "N D"]:

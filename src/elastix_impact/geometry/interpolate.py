@@ -1,7 +1,7 @@
 """Values and derivatives of images and feature maps between their voxels.
 
 A `Field` is a map of C channels prepared for interpolation: its voxels are the rows of one table, so that a
-point's value is a weighted sum of K rows. `torch.nn.functional.embedding_bag` does that without ever
+point's value is a weighted sum of rows. `torch.nn.functional.embedding_bag` does that without ever
 materialising the rows, which is several times faster than gathering them. B-splines: Unser, IEEE SPM 1999.
 """
 
@@ -17,7 +17,7 @@ from elastix_impact.typing import Features, FeatureVolume, Flags, Points
 
 from .bspline import apply_along, mirrored, prefilter
 from .grid import Frame, Grid, Row, flip_axis_order
-from .kernels import kernel_taps
+from .kernels import kernel_product, kernel_taps, tap_offsets, tap_tables
 
 CHUNK = 1 << 14
 """Points handled at once: keeps the (points, taps) tables inside the processor's caches."""
@@ -31,38 +31,39 @@ class Field:
     Attributes
     ----------
     table
-        (V, C) values, or B-spline coefficients for orders 2 and 3; row order is x fastest.
+        (rows, C) values, or B-spline coefficients for orders 2 and 3; x runs fastest. Each axis has `order` further
+        voxels at both ends, mirrored for splines and held for orders 0 and 1, so that every tap has its row.
     grid
         Where the voxels lie, in the frame of the points that will be asked for.
     order
         0 nearest, 1 linear, 2 or 3 B-spline.
     world_to_index
         (D, D + 1) matrix on the table's device and dtype.
+    tap_offsets
+        (K,) rows from the first tap to each of the (order + 1)**D taps, int32.
     """
 
     table: Tensor
     grid: Grid
     order: int
     world_to_index: Tensor
+    tap_offsets: Tensor
 
     @staticmethod
     def from_volume(volume: FeatureVolume, grid: Grid, order: int) -> "Field":
         """Prepare a map (C, (z, )y, x) on `grid`; orders 2 and 3 are prefiltered with mirror boundaries."""
-        coefficients = prefilter(volume, order, dims=grid.dimension) if order > 1 else volume
-        table = coefficients.flatten(1).T.contiguous()
-        matrix = grid.matrix(Frame.WORLD, Frame.INDEX)[: grid.dimension].to(table)
-        return Field(table, grid, order, matrix)
+        padded = prefilter(volume, order, dims=grid.dimension)
+        for axis, size in enumerate(grid.size):
+            nodes = _inside(torch.arange(-order, size + order), size, order).to(volume.device)
+            padded = padded.index_select(grid.dimension - axis, nodes)
+        table = padded.flatten(1).T.contiguous()
+        offsets = tap_offsets(padded_size(grid, order), order).to(volume.device)
+        return Field(table, grid, order, _world_to_index(grid, table), offsets)
 
     @property
     def channels(self) -> int:
         """Number of channels C."""
         return self.table.shape[1]
-
-    def shifted(self, offset: Row) -> "Field":
-        """The field in a world moved by `offset` in mm."""
-        grid = self.grid.shifted(offset)
-        matrix = grid.matrix(Frame.WORLD, Frame.INDEX)[: grid.dimension].to(self.table)
-        return Field(self.table, grid, self.order, matrix)
 
     def index_points(self, world_points: Points) -> Points:
         """Continuous indices (N, D) of world points."""
@@ -84,29 +85,26 @@ class Field:
 
     def _evaluate(self, world_points: Tensor, *, derivatives: bool) -> tuple[Tensor, Tensor]:
         """Values (n, C) and, if asked, index-space derivatives (D, n, C) of one chunk."""
-        start, weights, slopes = kernel_taps(self.index_points(world_points), self.order, derivatives=derivatives)
-        rows = self._rows(start)
-        values = self._weighted_rows(rows, _outer(weights.unbind(1)))
+        index_points = self.index_points(world_points)
+        start, weights, slopes = tap_tables(index_points, self.order, derivatives=derivatives)
+        rows = self._first_row(start) + self.tap_offsets
+        values = self._weighted_rows(rows, kernel_product(weights))
         if not derivatives:
             return values, values.new_empty(self.grid.dimension, 0, self.channels)
-        axes, sloped = weights.unbind(1), slopes.unbind(1)
         per_axis = [
-            self._weighted_rows(rows, _outer((*axes[:d], sloped[d], *axes[d + 1 :])))
+            self._weighted_rows(rows, kernel_product([*weights[:d], slopes[d], *weights[d + 1 :]]))
             for d in range(self.grid.dimension)
         ]
         return values, torch.stack(per_axis)
 
-    def _rows(self, start: Tensor) -> Tensor:
-        """Rows of the table (n, K) under the kernel whose first tap is at `start` (n, D)."""
-        taps = torch.arange(self.order + 1, device=start.device)
-        rows: Tensor | None = None
+    def _first_row(self, start: Tensor) -> Tensor:
+        """Row (n, 1), int32, of the first tap for kernels that begin at voxels `start` (n, D)."""
+        row = torch.zeros((), dtype=torch.int32, device=start.device)
         stride = 1
-        for axis, size in enumerate(self.grid.size):
-            index = _inside(start[:, axis, None] + taps, size, self.order) * stride
-            rows = index if rows is None else (index[:, :, None] + rows[:, None, :]).flatten(1)
+        for axis, size in enumerate(padded_size(self.grid, self.order)):
+            row = row + (start[:, axis] + self.order).clamp(0, size - 1 - self.order).int() * stride
             stride *= size
-        assert rows is not None
-        return rows
+        return row.unsqueeze(1)
 
     def _weighted_rows(self, rows: Tensor, weights: Tensor) -> Tensor:
         if self.table.device.type == "mps":
@@ -114,19 +112,18 @@ class Field:
         return F.embedding_bag(rows, self.table, per_sample_weights=weights, mode="sum")
 
 
+def padded_size(grid: Grid, order: int) -> tuple[int, ...]:
+    """Voxels per axis x, y(, z) of a field's table."""
+    return tuple(size + 2 * order for size in grid.size)
+
+
+def _world_to_index(grid: Grid, table: Tensor) -> Tensor:
+    return grid.matrix(Frame.WORLD, Frame.INDEX)[: grid.dimension].to(table)
+
+
 def _inside(index: Tensor, size: int, order: int) -> Tensor:
     """Indices brought back into [0, size): mirrored at the end voxels for splines, else clamped."""
-    if order < 2:
-        return index.clamp(0, size - 1)
-    return mirrored(index, size)
-
-
-def _outer(axes: tuple[Tensor, ...]) -> Tensor:
-    """Product weights (n, K) of per-axis weights (n, taps) ordered x, y(, z); x runs fastest."""
-    product = axes[0]
-    for axis in axes[1:]:
-        product = (axis[:, :, None] * product[:, None, :]).flatten(1)
-    return product
+    return index.clamp(0, size - 1) if order < 2 else mirrored(index, size)
 
 
 class _FieldValues(torch.autograd.Function):

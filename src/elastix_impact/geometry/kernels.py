@@ -4,6 +4,7 @@ With t in [0, 1) the position between taps, the weights of the order + 1 taps ar
 are evaluated for all points and axes at once by one product with a matrix of coefficients. Unser, IEEE SPM 1999.
 """
 
+import math
 from functools import cache
 
 import torch
@@ -57,12 +58,77 @@ def kernel_taps(
     weights, slopes
         (N, D, order + 1) weights, which sum to one, and their derivatives per index unit, which sum to zero.
     """
-    shift = (order - 1) / 2
-    shifted = index_points - shift
-    floor = shifted.floor()
-    fraction = shifted - floor
+    start, powers = _start_and_powers(index_points, order)
     to_weights, to_slopes = _matrices(order, index_points.dtype, index_points.device)
-    powers = torch.stack([torch.ones_like(fraction), fraction, fraction.square(), fraction**3][: order + 1], dim=-1)
-    weights = powers @ to_weights
-    slopes = powers @ to_slopes if derivatives else weights
-    return floor.long(), weights, slopes
+    per_axis = torch.stack(powers, dim=1)
+    weights = per_axis @ to_weights
+    return start, weights, per_axis @ to_slopes if derivatives else weights
+
+
+def tap_offsets(size: tuple[int, ...], order: int) -> Int[Tensor, " K"]:
+    """Places of the (order + 1)**D taps behind the first one in a table of `size` (x fastest), int32.
+
+    The taps are ordered as the columns of `tap_tables`: x runs slowest.
+    """
+    offsets = torch.zeros(1, dtype=torch.int64)
+    for axis in reversed(range(len(size))):
+        along = torch.arange(order + 1) * math.prod(size[:axis])
+        offsets = (along[:, None] + offsets).flatten()
+    return offsets.int()
+
+
+def tap_tables(
+    index_points: Points, order: int, *, derivatives: bool
+) -> tuple[Int[Tensor, "N D"], list[Float[Tensor, "N K"]], list[Float[Tensor, "N K"]]]:
+    """First taps and, per axis, weights already spread over all K = (order + 1)**D taps of the kernel.
+
+    The weight of a tap is the product of the axes' weights; spread tables make that a product of whole tables.
+    A broadcast product with innermost loops of order + 1 numbers was measured 4 to 8 times slower.
+
+    Returns
+    -------
+    start
+        (N, D) int64 index of tap 0 along each axis.
+    weights
+        Per axis (N, K): that axis' weight of each tap.
+    slopes
+        Per axis (N, K): its derivative per index unit; the weights again where `derivatives` is false.
+    """
+    start, powers = _start_and_powers(index_points, order)
+    to_weights, to_slopes = _spread_matrices(order, index_points.shape[1], index_points.dtype, index_points.device)
+    weights = [axis @ matrix for axis, matrix in zip(powers, to_weights)]
+    if not derivatives:
+        return start, weights, weights
+    return start, weights, [axis @ matrix for axis, matrix in zip(powers, to_slopes)]
+
+
+@cache
+def _spread_matrices(
+    order: int, dimension: int, dtype: torch.dtype, device: torch.device
+) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """Per axis the (order + 1, K) matrices from powers to spread weights and slopes."""
+    taps = order + 1
+    with torch.inference_mode(False):
+        place = torch.arange(taps**dimension)
+        weights, slopes = _matrices(order, torch.float64, torch.device("cpu"))
+        digits = [place // taps ** (dimension - 1 - axis) % taps for axis in range(dimension)]
+        return (
+            tuple(weights[:, digit].to(dtype).to(device) for digit in digits),
+            tuple(slopes[:, digit].to(dtype).to(device) for digit in digits),
+        )
+
+
+def _start_and_powers(index_points: Tensor, order: int) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """First taps (N, D), and per axis the powers 0 .. order (N, order + 1) of the position behind the first tap."""
+    shifted = index_points - (order - 1) / 2
+    floor = shifted.floor()
+    fraction = (shifted - floor).T
+    square = fraction * fraction
+    powers = torch.stack([torch.ones_like(fraction), fraction, square, square * fraction][: order + 1], dim=-1)
+    return floor.long(), powers.unbind(0)
+
+
+def kernel_product(tables: list[Float[Tensor, "N K"]]) -> Float[Tensor, "N K"]:
+    """Weights of the taps: the product of the axes' tables."""
+    product = tables[0] * tables[1]
+    return product * tables[2] if len(tables) == 3 else product
