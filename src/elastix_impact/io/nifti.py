@@ -1,0 +1,65 @@
+"""NIfTI files whose axes are not quite perpendicular: SimpleITK refuses them, nibabel reads them."""
+
+import math
+import warnings
+from pathlib import Path
+from typing import Any, cast
+
+import nibabel as nib
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+
+from elastix_impact.errors import ImageError
+
+from .warning import InputWarning
+
+LARGEST_REPAIR_DEGREES = 5.0
+"""Axes that lean by more are sheared, not rounded, and an image on them would be distorted."""
+
+
+def is_nifti(path: Path) -> bool:
+    """Whether the name says NIfTI."""
+    return path.name.lower().endswith((".nii", ".nii.gz"))
+
+
+def read_with_nibabel(path: Path) -> sitk.Image:
+    """The image with its axes turned to the nearest perpendicular ones (polar decomposition).
+
+    Raises
+    ------
+    ImageError
+        If it can't be read, or the axes lean by more than `LARGEST_REPAIR_DEGREES`.
+
+    Warns
+    -----
+    InputWarning
+        With the size of the repair in degrees.
+    """
+    try:
+        image = cast(Any, nib.load(path))
+        data = np.asanyarray(image.dataobj)
+        affine = np.asarray(image.affine, dtype=np.float64)
+    except (OSError, ValueError, nib.filebasedimages.ImageFileError) as error:
+        raise ImageError(f"the image is damaged: {error}", where=str(path)) from error
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    axes = np.diag([-1.0, -1.0, 1.0]) @ affine[:3, :3] / spacing
+    left, _, right = np.linalg.svd(axes)
+    direction = left @ right
+    leaning = math.degrees(math.acos(min(1.0, float((direction * axes).sum(axis=0).min()))))
+    if leaning > LARGEST_REPAIR_DEGREES:
+        raise ImageError(
+            f"its axes lean by up to {leaning:.1f} degrees: the image is sheared",
+            where=str(path),
+            expected="perpendicular axes",
+            remedy="Resample it onto a regular grid first",
+        )
+    warnings.warn(
+        f"{path}: its axes are not perpendicular; they were turned by up to {leaning:.4f} degrees", InputWarning, stacklevel=4
+    )
+    dimension = min(data.ndim, 3)
+    result = sitk.GetImageFromArray(np.ascontiguousarray(data.T))
+    if dimension == 3 and data.ndim == 3:
+        result.SetSpacing([float(s) for s in spacing])
+        result.SetOrigin((np.diag([-1.0, -1.0, 1.0]) @ affine[:3, 3]).tolist())
+        result.SetDirection(direction.flatten().tolist())
+    return result

@@ -1,0 +1,44 @@
+"""Component types of image files: elastix's names, SimpleITK's numbers, numpy's types."""
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813
+
+from elastix_impact.errors import InputError
+
+_TYPES: dict[str, tuple[int, type[np.generic]]] = {
+    "char": (sitk.sitkInt8, np.int8),
+    "unsigned char": (sitk.sitkUInt8, np.uint8),
+    "short": (sitk.sitkInt16, np.int16),
+    "unsigned short": (sitk.sitkUInt16, np.uint16),
+    "int": (sitk.sitkInt32, np.int32),
+    "unsigned int": (sitk.sitkUInt32, np.uint32),
+    "long": (sitk.sitkInt64, np.int64),
+    "unsigned long": (sitk.sitkUInt64, np.uint64),
+    "float": (sitk.sitkFloat32, np.float32),
+    "double": (sitk.sitkFloat64, np.float64),
+}
+
+
+def numpy_type(pixel_type: str) -> type[np.generic]:
+    """The numpy type of one of elastix's ``ResultImagePixelType`` names.
+
+    Raises
+    ------
+    InputError
+        If there is no such type.
+    """
+    if pixel_type not in _TYPES:
+        raise InputError(
+            f'there is no pixel type "{pixel_type}"', where="ResultImagePixelType", expected=", ".join(_TYPES)
+        )
+    return _TYPES[pixel_type][1]
+
+
+def pixel_type_of(image: sitk.Image) -> str:
+    """elastix's name of the type of an image's components, ``"float"`` for types that have none."""
+    number = image.GetPixelID()
+    scalar = sitk.GetArrayViewFromImage(image).dtype if number not in {n for n, _ in _TYPES.values()} else None
+    for name, (itk_number, kind) in _TYPES.items():
+        if itk_number == number or (scalar is not None and np.dtype(kind) == scalar):
+            return name
+    return "float"
