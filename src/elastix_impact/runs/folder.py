@@ -1,15 +1,14 @@
 """The folder of a run: it is checked before anything long, and a file appears in it only when it is whole."""
 
-import contextlib
-import errno
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import final
 
 from elastix_impact.errors import OutputError
+from elastix_impact.io.atomic import output_errors, write_text_whole
 
 _STAGE_FILE = re.compile(
     r"(TransformParameters|IterationInfo|FixedImagePyramid0|MovingImagePyramid0)\.(\d+)([.-].*)?\.\w+"
@@ -75,14 +74,7 @@ class RunFolder:
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file whole: under a temporary name, then renamed."""
         target = self.path / name
-        temporary = self.path / f".{os.getpid()}-{name}"
-        with output_errors(target):
-            try:
-                temporary.write_text(text, encoding="utf-8")
-                temporary.replace(target)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
+        write_text_whole(target, text)
         return self.note(target)
 
     def note(self, path: Path) -> Path:
@@ -91,18 +83,3 @@ class RunFolder:
         if name not in self.files:
             self.files.append(name)
         return path
-
-
-@contextlib.contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system says about writing `path` into an OutputError with a remedy."""
-    try:
-        yield
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        permission = "Check the path and its permissions (in a container: docker run --user)"
-        raise OutputError(
-            f"can't be written: {error.strerror or error}",
-            where=str(path),
-            remedy=f"{'Free some space' if full else permission}, or give another output folder",
-        ) from error

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from elastix_impact.geometry.grid import Grid
+from elastix_impact.io.atomic import output_errors
 from elastix_impact.io.images import write_image
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.registration.level import pyramid_image
@@ -15,7 +16,7 @@ from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.resample import resample
 
-from .folder import RunFolder, output_errors
+from .folder import RunFolder
 from .inputs import CaseInputs, without_direction
 from .log import RunLog
 from .transform_files import TransformFiles
