@@ -70,7 +70,9 @@ def parse_parameter_text(text: str, source: str) -> RawParameterMap:
         elif parsed.name in entries:
             first = entries[parsed.name].line
             problems.append(
-                Problem("error", source, number, parsed.name, f"given twice, first in line {first}", "Delete one of them")
+                Problem(
+                    "error", source, number, parsed.name, f"given twice, first in line {first}", "Delete one of them"
+                )
             )
         else:
             entries[parsed.name] = parsed
@@ -95,7 +97,8 @@ def _parse_line(content: str, source: str, number: int) -> RawEntry | Problem:
 
     if not content.startswith("("):
         return fault(
-            f"text outside of parentheses: {content[:40]!r}", 'Write (Name value), or begin the line with "//" to comment it out'
+            f"text outside of parentheses: {content[:40]!r}",
+            'Write (Name value), or begin the line with "//" to comment it out',
         )
     name_match = _NAME.match(content[1:].lstrip())
     if name_match is None:
@@ -104,11 +107,19 @@ def _parse_line(content: str, source: str, number: int) -> RawEntry | Problem:
     if content.count('"') % 2:
         return fault("a quote is not closed", 'Put a " at both ends of each text', name)
     if not content.endswith(")"):
-        return fault("the parenthesis is not closed on this line", "Write each parameter on a line of its own: (Name value)", name)
+        return fault(
+            "the parenthesis is not closed on this line",
+            "Write each parameter on a line of its own: (Name value)",
+            name,
+        )
     body = content[1:].lstrip()[name_match.end() : -1]
     values, rest = _tokens(body)
     if rest.strip():
-        return fault(f"can't make sense of {rest.strip()[:40]!r}", "Write each parameter on a line of its own: (Name value)", name)
+        return fault(
+            f"can't make sense of {rest.strip()[:40]!r}",
+            "Write each parameter on a line of its own: (Name value)",
+            name,
+        )
     if body and not body[0].isspace() and values:
         return fault(f"no space between the name and {body[:20]!r}", "Write (Name value)", name)
     if not values:

@@ -1,0 +1,146 @@
+"""Parameters that elastix knows and native runs do not read: of foreign components, or for elastix alone."""
+
+from elastix_impact.parameters.entry import Indexing, Kind, Parameter
+
+_Row = tuple[str, Kind, Indexing, str]
+
+_METRICS: tuple[_Row, ...] = (
+    ("MetricWeight", "float", "metric", "Weight of a metric among several: Metric0Weight, Metric1Weight ..."),
+    ("MetricRelativeWeight", "float", "metric", "Weight relative to the gradients: Metric0RelativeWeight ..."),
+    ("MetricUse", "bool", "metric", "Whether a metric drives the optimiser: Metric0Use ..."),
+    ("UseRelativeWeights", "bool", "once", "Whether weights are relative to gradient magnitudes."),
+    ("MovingImageDerivativeScales", "float", "axis", "Factors on the moving image's derivatives, 0 freezes an axis."),
+    ("ScaleGradientWithRespectToMovingImageOrientation", "bool", "level", "Frame of MovingImageDerivativeScales."),
+    ("ShowExactMetricValue", "bool", "level", "Whether the metric over all voxels is shown too."),
+    ("ExactMetricSampleGridSpacing", "int", "level and axis", "Grid in voxels for the exact metric."),
+    ("ExactMetricEveryXIterations", "int", "level", "How often the exact metric is shown."),
+    ("NumberOfHistogramBins", "int", "level", "Bins of the joint histogram."),
+    ("NumberOfFixedHistogramBins", "int", "level", "Bins for the fixed image."),
+    ("NumberOfMovingHistogramBins", "int", "level", "Bins for the moving image."),
+    ("FixedKernelBSplineOrder", "int", "level", "Parzen window of the fixed image."),
+    ("MovingKernelBSplineOrder", "int", "level", "Parzen window of the moving image."),
+    ("FixedLimitRangeRatio", "float", "level", "Histogram margin for the fixed image."),
+    ("MovingLimitRangeRatio", "float", "level", "Histogram margin for the moving image."),
+    ("UseFastAndLowMemoryVersion", "bool", "once", "How the mutual information's gradient is computed."),
+    ("UseExplicitPDFDerivatives", "bool", "level", "How the mutual information's gradient is computed."),
+    ("UseJacobianPreconditioning", "bool", "level", "Preconditioning of the mutual information."),
+    ("SubtractMean", "bool", "once", "Whether means are subtracted from the correlation."),
+    ("UseNormalization", "bool", "level", "Whether mean squares are divided by the intensity range."),
+    ("UseDifferentiableOverlap", "bool", "once", "Soft borders of the overlap, an old version's."),
+    ("NumberOfSamplesForSelfHessian", "int", "level", "Samples of the self Hessian."),
+    ("NumEigenValues", "int", "level", "Eigenvalues of the PCA metrics."),
+    ("TemplateImage", "text", "level", "Template of the groupwise metrics."),
+    ("NumSamplesLastDimension", "int", "level", "Samples along the last axis of groupwise metrics."),
+    ("SampleLastDimensionRandomly", "bool", "level", "Whether groupwise metrics draw positions on the last axis."),
+    ("NumAdditionalSamplesFixed", "int", "level", "Further samples at the reference position."),
+    ("ReducedDimensionIndex", "int", "level", "Reference position on the last axis."),
+    ("Alpha", "float", "level", "Order of the alpha mutual information."),
+    ("AvoidDivisionBy", "float", "level", "Guard of the alpha mutual information."),
+    ("KNearestNeighbours", "int", "level", "Neighbours per sample."),
+    ("TreeType", "text", "level", "Search tree of neighbours."),
+    ("TreeSearchType", "text", "level", "Search in that tree."),
+    ("BucketSize", "int", "level", "Leaves of that tree."),
+    ("SplittingRule", "text", "level", "Splits of that tree."),
+    ("ShrinkingRule", "text", "level", "Shrinking of that tree."),
+    ("ErrorBound", "float", "level", "Approximation of neighbours."),
+    ("ForegroundValue", "float", "once", "Label that the kappa statistic compares."),
+    ("UseComplement", "bool", "once", "Whether 1 - kappa is minimised."),
+    ("AirValue", "float", "level", "Intensity of air, tissue volume metric."),
+    ("TissueValue", "float", "level", "Intensity of tissue, tissue volume metric."),
+    ("ShapeModelCalculation", "int", "once", "Kind of the statistical shape model."),
+    ("NormalizedShapeModel", "bool", "once", "Whether the shape model is normalised."),
+    ("ShrinkageIntensity", "float", "level", "Regularisation of the shape model."),
+    ("BaseVariance", "float", "level", "Regularisation of the shape model."),
+    ("CutOffValue", "float", "once", "Cut-off of the shape penalty."),
+    ("CutOffSharpness", "float", "once", "Sharpness of that cut-off."),
+    ("Combination", "text", "once", "How a correlation ratio combines images, an old version's."),
+    ("GradientEstimationMethod", "text", "once", "Gradient of an old version's metrics."),
+    ("WriteResultMeshAfterEachIteration", "bool", "level", "Meshes of the penalties on meshes."),
+    ("WriteResultMeshAfterEachResolution", "bool", "level", "Meshes of the penalties on meshes."),
+)
+
+_RIGIDITY: tuple[_Row, ...] = (
+    ("LinearityConditionWeight", "float", "level", "Weight of the rigidity penalty's linearity."),
+    ("OrthonormalityConditionWeight", "float", "level", "Weight of its orthonormality."),
+    ("PropernessConditionWeight", "float", "level", "Weight of its properness."),
+    ("UseLinearityCondition", "bool", "level", "Whether linearity counts."),
+    ("UseOrthonormalityCondition", "bool", "level", "Whether orthonormality counts."),
+    ("UsePropernessCondition", "bool", "level", "Whether properness counts."),
+    ("CalculateLinearityCondition", "bool", "level", "Whether linearity is computed."),
+    ("CalculateOrthonormalityCondition", "bool", "level", "Whether orthonormality is computed."),
+    ("CalculatePropernessCondition", "bool", "level", "Whether properness is computed."),
+    ("RigidityPenaltyWeight", "float", "level", "Weight of the penalty, an old version's."),
+    ("FixedRigidityImageName", "text", "once", "Where the fixed image is rigid."),
+    ("MovingRigidityImageName", "text", "once", "Where the moving image is rigid."),
+    ("UseFixedRigidityImage", "bool", "once", "Whether FixedRigidityImageName counts."),
+    ("UseMovingRigidityImage", "bool", "once", "Whether MovingRigidityImageName counts."),
+    ("DilateRigidityImages", "bool", "level", "Whether rigid regions grow on coarse levels."),
+    ("DilationRadiusMultiplier", "float", "level", "How much they grow."),
+)
+
+_OPTIMIZERS: tuple[_Row, ...] = (
+    ("MinimumGradientMagnitude", "float", "level", "Gradient magnitude at which regular steps stop."),
+    ("MinimumStepLength", "float", "level", "Step length in mm at which regular steps stop."),
+    ("RelaxationFactor", "float", "level", "Factor on regular steps after a turn."),
+    ("GradientMagnitudeTolerance", "float", "level", "Gradient magnitude at which LBFGS stops."),
+    ("LBFGSUpdateAccuracy", "int", "level", "Steps that LBFGS remembers."),
+    ("LineSearchGradientTolerance", "float", "level", "Wolfe condition on the gradient."),
+    ("LineSearchValueTolerance", "float", "level", "Wolfe condition on the value."),
+    ("MaximumNumberOfLineSearchIterations", "int", "level", "Steps of the line search."),
+    ("StopIfWolfeNotSatisfied", "bool", "level", "Whether a failed line search stops."),
+    ("GenerateLineSearchIterations", "bool", "level", "Whether the line search is logged."),
+    ("ConjugateGradientType", "text", "level", "Kind of conjugate gradient."),
+    ("StepLength", "float", "level", "Initial step."),
+    ("StepTolerance", "float", "level", "Step at which Powell's search stops."),
+    ("ValueTolerance", "float", "level", "Change of the metric at which searches stop."),
+    ("AutomaticInitialSimplex", "bool", "level", "Whether the simplex is chosen."),
+    ("InitialSimplexDelta", "float", "list", "Size of the simplex."),
+    ("FullSearchSpace", "text", "metric", "Ranges of an exhaustive search: FullSearchSpace0 ..."),
+    ("UseDecayingSigma", "bool", "level", "Whether the evolution strategy's steps decay."),
+    ("AutomaticScalesEstimationStackTransform", "bool", "once", "Automatic scales for stacks of transforms."),
+)
+
+_GENERAL: tuple[_Row, ...] = (
+    ("UseMultiThreadingForMetrics", "bool", "level", "Whether metrics use several threads; torch always does."),
+    ("UseMultiThreadingForSamplers", "bool", "once", "Whether samplers use several threads."),
+    ("PrintErrorMessages", "bool", "once", "Whether elastix warns of missing parameters."),
+    ("ShowProgressPercentage", "bool", "once", "Whether elastix shows percentages."),
+    ("ComputePyramidImagesPerResolution", "bool", "once", "Memory of the pyramids; always per level here."),
+    ("ReleaseMemoryBeforeResampling", "bool", "once", "Whether elastix frees images before it writes the result."),
+    ("UseBinaryFormatForTransformationParameters", "bool", "once", "Binary transform files, an old version's."),
+    ("NumberOfSamplesForCenteredTransformInitialization", "int", "once", "Samples of the centres of gravity."),
+    ("CenterOfGravityUsesLowerThreshold", "bool", "once", "Whether centres of gravity skip dark voxels."),
+    ("LowerThresholdForCenterGravity", "float", "once", "Intensity below which voxels are dark."),
+    ("FinalReducedDimensionBSplineInterpolationOrder", "int", "once", "Spline order of stacks."),
+    ("MovingImageBSplineInterpolationOrder", "int", "level", "Spline order, multi-feature metrics."),
+    ("FocalPoint", "float", "axis", "Focal point of projections: Interpolator0FocalPoint ..."),
+    ("PreParameters", "float", "list", "Pose of projections: Interpolator0PreParameters ..."),
+    ("Threshold", "float", "level", "Intensity from which projections count."),
+    ("OpenCLDeviceType", "text", "once", "OpenCL device."),
+    ("OpenCLDeviceID", "int", "once", "OpenCL device."),
+    ("OpenCLResamplerUseOpenCL", "bool", "once", "Whether OpenCL resamples."),
+    ("OpenCLFixedGenericImagePyramidUseOpenCL", "bool", "once", "Whether OpenCL builds pyramids."),
+    ("OpenCLMovingGenericImagePyramidUseOpenCL", "bool", "once", "Whether OpenCL builds pyramids."),
+    ("UseCUDA", "bool", "once", "Whether an old version's CUDA resampler runs."),
+    ("FixedImagePixelType", "text", "once", "Old name of FixedInternalImagePixelType, not read by elastix any more."),
+    ("MovingImagePixelType", "text", "once", "Old name of MovingInternalImagePixelType, not read any more."),
+    ("FinalGridSpacing", "float", "axis", "Old form of FinalGridSpacingInVoxels, not read by elastix any more."),
+    ("UpsampleGridOption", "bool", "level", "Old control of lattices, not read by elastix any more."),
+    ("UseAllPixels", "bool", "once", "Old form of the Full sampler, not read by elastix any more."),
+    ("Origin", "float", "axis", "Part of transform files."),
+)
+
+
+def _parameters(component: str, rows: tuple[_Row, ...]) -> tuple[Parameter, ...]:
+    return tuple(
+        Parameter(name=name, kind=kind, indexing=indexing, component=component, help=help, effect=False)
+        for name, kind, indexing, help in rows
+    )
+
+
+OTHER_PARAMETERS: tuple[Parameter, ...] = (
+    *_parameters("other metrics", _METRICS),
+    *_parameters("TransformRigidityPenalty", _RIGIDITY),
+    *_parameters("other optimizers", _OPTIMIZERS),
+    *_parameters("elastix", _GENERAL),
+)

@@ -1,0 +1,68 @@
+"""The deformation: B-spline lattices, linear transforms, where they start."""
+
+from elastix_impact.parameters.entry import Parameter
+
+_SPLINE = "BSplineTransform"
+_LINEAR = "linear transforms"
+
+TRANSFORM_PARAMETERS: tuple[Parameter, ...] = (
+    Parameter(
+        name="HowToCombineTransforms", kind="text", default="Compose", allowed=("Compose", "Add"),
+        component="Transform",
+        help="Whether the transform acts after the initial one, or displacements are added.",
+    ),
+    Parameter(
+        name="BSplineTransformSplineOrder", kind="int", default="3", allowed=("1", "2", "3"), component=_SPLINE,
+        help="Order of the B-splines.",
+    ),
+    Parameter(
+        name="UseCyclicTransform", kind="bool", default="false", component=_SPLINE,
+        help="Whether the last axis is periodic. Native runs can't do that.",
+    ),
+    Parameter(
+        name="FinalGridSpacingInPhysicalUnits", kind="float", default="8", indexing="axis", above=0, component=_SPLINE,
+        help="Control point spacing of the last level in mm: one number, or one per axis.",
+    ),
+    Parameter(
+        name="FinalGridSpacingInVoxels", kind="float", indexing="axis", above=0, component=_SPLINE,
+        help="The same in voxels of the fixed image, instead of FinalGridSpacingInPhysicalUnits.",
+    ),
+    Parameter(
+        name="GridSpacingSchedule", kind="float", indexing="level and axis", above=0, component=_SPLINE,
+        help="Multiples of the final spacing, per level or levels x axes. Default: halved from level to level to 1.",
+    ),
+    Parameter(
+        name="PassiveEdgeWidth", kind="int", default="0", indexing="level", minimum=0, component=_SPLINE,
+        help="Control points at each border that stay put. Native runs can't do that.",
+    ),
+    Parameter(
+        name="CenterOfRotationPoint", kind="float", indexing="axis", component=_LINEAR,
+        help="Centre of rotation, world coordinates in mm. Default: the fixed image's centre.",
+    ),
+    Parameter(
+        name="CenterOfRotation", kind="int", indexing="axis", component=_LINEAR, effect=False,
+        help="Centre of rotation as a voxel index. Native runs read CenterOfRotationPoint only.",
+    ),
+    Parameter(
+        name="AutomaticScalesEstimation", kind="bool", default="false", component=_LINEAR,
+        help="Whether parameters are scaled by how far they move the image. AffineLogTransform always does.",
+    ),
+    Parameter(
+        name="Scales", kind="float", indexing="list", above=0, component=_LINEAR,
+        help="Scale of rotations and shears, or one per parameter. Default: 100000 for them, 1 for translations.",
+    ),
+    Parameter(
+        name="AutomaticTransformInitialization", kind="bool", default="false", component=_LINEAR,
+        help="Whether a first translation is found from the images; not after an initial transform.",
+    ),
+    Parameter(
+        name="AutomaticTransformInitializationMethod", kind="text", default="GeometricalCenter", component=_LINEAR,
+        allowed=("GeometricalCenter", "CenterOfGravity", "Origins", "GeometryTop"),
+        help='What is aligned. "Origins" and "GeometryTop" need AffineTransform.',
+    ),
+    Parameter(
+        name="InitialTransformParameterFileName", kind="text", component="Transform",
+        aliases=("InitialTransformParametersFileName",), effect=False,
+        help="Part of transform files; a registration is given its initial transform on the command line.",
+    ),
+)  # fmt: skip

@@ -1,0 +1,80 @@
+"""Which elastix components run natively, and what the plan calls them. One plain table per kind."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .plan import LinearKind, PyramidKind, SamplerKind, SplineKind
+
+TRANSFORMS: dict[str, LinearKind | SplineKind] = {
+    "TranslationTransform": "Translation",
+    "EulerTransform": "Euler",
+    "SimilarityTransform": "Similarity",
+    "AffineTransform": "Affine",
+    "AffineLogTransform": "AffineLog",
+    "BSplineTransform": "BSpline",
+    "RecursiveBSplineTransform": "RecursiveBSpline",
+}
+METRICS: dict[str, Literal["Impact"]] = {"Impact": "Impact"}
+OPTIMIZERS: dict[str, Literal["Asgd", "GradientDescent"]] = {
+    "AdaptiveStochasticGradientDescent": "Asgd",
+    "StandardGradientDescent": "GradientDescent",
+}
+SAMPLERS: dict[str, SamplerKind] = {
+    "Full": "Full",
+    "Grid": "Grid",
+    "Random": "Random",
+    "RandomCoordinate": "RandomCoordinate",
+    "RandomSparseMask": "RandomSparseMask",
+}
+INTERPOLATORS: dict[str, Literal["Nearest", "Linear", "BSpline"]] = {
+    "NearestNeighborInterpolator": "Nearest",
+    "LinearInterpolator": "Linear",
+    "BSplineInterpolator": "BSpline",
+}
+RESAMPLE_INTERPOLATORS: dict[str, Literal["Nearest", "Linear", "BSpline"]] = {
+    f"Final{name}": kind for name, kind in INTERPOLATORS.items()
+}
+RESAMPLERS: dict[str, Literal["Default"]] = {"DefaultResampler": "Default"}
+REGISTRATIONS: dict[str, Literal["MultiResolution"]] = {"MultiResolutionRegistration": "MultiResolution"}
+_PYRAMIDS: tuple[PyramidKind, ...] = ("Generic", "Smoothing", "Recursive", "Shrinking")
+FIXED_PYRAMIDS: dict[str, PyramidKind] = {f"Fixed{kind}ImagePyramid": kind for kind in _PYRAMIDS}
+MOVING_PYRAMIDS: dict[str, PyramidKind] = {f"Moving{kind}ImagePyramid": kind for kind in _PYRAMIDS}
+
+TWINS: dict[str, str] = {
+    "OpenCLFixedGenericImagePyramid": "FixedGenericImagePyramid",
+    "OpenCLMovingGenericImagePyramid": "MovingGenericImagePyramid",
+    "BSplineInterpolatorFloat": "BSplineInterpolator",
+    "FinalBSplineInterpolatorFloat": "FinalBSplineInterpolator",
+    "OpenCLResampler": "DefaultResampler",
+    "MultiMetricMultiResolutionRegistration": "MultiResolutionRegistration",
+    "MultiInputRandomCoordinate": "RandomCoordinate",
+}
+"""Components that do the same as a native one, with one metric and one image each."""
+
+FOREIGN: dict[str, tuple[str, ...]] = {
+    "Registration": ("MultiResolutionRegistrationWithFeatures",),
+    "Transform": (
+        "AffineDTITransform", "AffineLogStackTransform", "BSplineStackTransform", "BSplineTransformWithDiffusion",
+        "DeformationFieldTransform", "EulerStackTransform", "ExternalTransform", "MultiBSplineTransformWithNormal",
+        "SplineKernelTransform", "TranslationStackTransform", "WeightedCombinationTransform",
+    ),
+    "Metric": (
+        "AdvancedKappaStatistic", "AdvancedMattesMutualInformation", "AdvancedMeanSquares",
+        "AdvancedNormalizedCorrelation", "CorrespondingPointsEuclideanDistanceMetric", "DisplacementMagnitudePenalty",
+        "DistancePreservingRigidityPenalty", "GradientDifference", "KNNGraphAlphaMutualInformation",
+        "MissingStructurePenalty", "NormalizedGradientCorrelation", "NormalizedMutualInformation", "PCAMetric",
+        "PCAMetric2", "PatternIntensity", "PolydataDummyPenalty", "StatisticalShapePenalty",
+        "SumOfPairwiseCorrelationCoefficientsMetric", "SumSquaredTissueVolumeDifference",
+        "TransformBendingEnergyPenalty", "TransformRigidityPenalty", "VarianceOverLastDimensionMetric",
+    ),
+    "Optimizer": (
+        "AdaGrad", "AdaptiveStochasticLBFGS", "AdaptiveStochasticVarianceReducedGradient", "CMAEvolutionStrategy",
+        "ConjugateGradient", "ConjugateGradientFRPR", "FiniteDifferenceGradientDescent", "FullSearch", "Powell",
+        "PreconditionedStochasticGradientDescent", "QuasiNewtonLBFGS", "RSGDEachParameterApart",
+        "RegularStepGradientDescent", "Simplex", "SimultaneousPerturbation",
+    ),
+    "Interpolator": ("RayCastInterpolator", "ReducedDimensionBSplineInterpolator"),
+    "ResampleInterpolator": ("FinalRayCastInterpolator", "FinalReducedDimensionBSplineInterpolator"),
+}  # fmt: skip
+"""elastix's other components, to tell them from misspelt names."""

@@ -1,0 +1,1 @@
+"""The parts of `resolve`: each reads its parameters and fills in its part of the plan."""

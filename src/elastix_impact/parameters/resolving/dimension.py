@@ -1,0 +1,39 @@
+"""The dimension of the images, from the images or from the map."""
+
+from __future__ import annotations
+
+from elastix_impact.parameters.reader import Reader
+
+_SCHEDULES = (
+    "ImagePyramidSchedule", "ImagePyramidRescaleSchedule", "ImagePyramidSmoothingSchedule", "FixedImagePyramidSchedule",
+    "FixedImagePyramidRescaleSchedule", "FixedImagePyramidSmoothingSchedule", "GridSpacingSchedule",
+)  # fmt: skip
+
+
+def resolve_dimension(reader: Reader, known: int | None, levels: int) -> int:
+    """2 or 3: `known` from images if not None, else what the map says, else what its lists suggest, else 3."""
+    stated = {
+        name: reader.integer(name) for name in ("FixedImageDimension", "MovingImageDimension") if reader.has(name)
+    }
+    for name, value in stated.items():
+        expected = known or stated.get("FixedImageDimension", value)
+        if value != expected:
+            other = "the images have" if known else "FixedImageDimension is"
+            reader.note(
+                "error", name, f"is {value}, but {other} {expected}", f"Write ({name} {expected}), or delete it"
+            )
+    if known is not None:
+        return known
+    return next(iter(stated.values()), None) or _suggested(reader, levels)
+
+
+def _suggested(reader: Reader, levels: int) -> int:
+    counts = {len(reader.raw.values(name)) for name in _SCHEDULES}
+    models = len(reader.raw.values("ImpactModelsPath0"))
+    if reader.raw.values("ImpactMode")[:1] == ("Static",) and models:
+        counts.add(len(reader.raw.values("ImpactVoxelSize0")) * levels // models)
+    possible = [dimension for dimension in (3, 2) if levels * dimension in counts]
+    if possible or "3" in reader.raw.values("ImpactDimension0"):
+        return possible[0] if possible else 3
+    reader.note("hint", "", "no FixedImageDimension is given: checked for 3-D images")
+    return 3

@@ -1,0 +1,67 @@
+"""How the metric is minimised at a level."""
+
+from __future__ import annotations
+
+from typing import Literal, cast
+
+from elastix_impact.parameters.plan import AsgdPlan, GradientDescentPlan, OptimizerPlan, StepSizeEstimation
+from elastix_impact.parameters.reader import Reader
+
+
+def resolve_optimizer(reader: Reader, kind: Literal["Asgd", "GradientDescent"], level: int) -> OptimizerPlan:
+    """The optimiser of one level."""
+    return _asgd(reader, level) if kind == "Asgd" else _gradient_descent(reader, level)
+
+
+def _gradient_descent(reader: Reader, level: int) -> GradientDescentPlan:
+    return GradientDescentPlan(
+        maximum_number_of_iterations=reader.integer("MaximumNumberOfIterations", level),
+        maximum_number_of_sampling_attempts=reader.integer("MaximumNumberOfSamplingAttempts", level),
+        sp_a=reader.number("SP_a", level),
+        sp_A=reader.number("SP_A", level, default=50.0),
+        sp_alpha=reader.number("SP_alpha", level),
+    )
+
+
+def _asgd(reader: Reader, level: int) -> AsgdPlan:
+    """Every field of the plan; elastix reads the two halves for estimated and for given step sizes only as needed."""
+    estimated = reader.boolean("AutomaticParameterEstimation", level)
+    measurements = "NumberOfJacobianMeasurements"
+    length = "MaximumStepLength"
+    return AsgdPlan(
+        maximum_number_of_iterations=reader.integer("MaximumNumberOfIterations", level),
+        automatic_parameter_estimation=estimated,
+        estimation=cast(StepSizeEstimation, reader.text("ASGDParameterEstimationMethod")),
+        use_adaptive_step_sizes=reader.boolean("UseAdaptiveStepSizes", level),
+        use_constant_step=reader.boolean("UseConstantStep", level),
+        maximum_step_length=reader.number(length, level) if estimated and reader.has(length) else None,
+        maximum_step_length_ratio=reader.number("MaximumStepLengthRatio", level),
+        number_of_gradient_measurements=reader.integer("NumberOfGradientMeasurements", level),
+        number_of_jacobian_measurements=reader.integer(measurements, level) if reader.has(measurements) else None,
+        number_of_samples_for_exact_gradient=reader.integer("NumberOfSamplesForExactGradient", level),
+        sigmoid_scale_factor=reader.number("SigmoidScaleFactor", level),
+        noise_compensation=reader.boolean("NoiseCompensation"),
+        maximum_displacement_estimation=cast(
+            Literal["2sigma", "95percentile"], reader.text("MaximumDisplacementEstimationMethod")
+        ),
+        maximum_number_of_sampling_attempts=reader.integer("MaximumNumberOfSamplingAttempts", level),
+        sp_a=_unless(estimated, reader, "SP_a", level, 400.0),
+        sp_A=reader.number("SP_A", level, default=20.0),
+        sp_alpha=_unless(estimated, reader, "SP_alpha", level, 1.0),
+        sigmoid_initial_time=reader.number("SigmoidInitialTime", level),
+        sigmoid_max=_unless(estimated, reader, "SigmoidMax", level, 1.0),
+        sigmoid_min=_sigmoid_minimum(reader, level, estimated),
+        sigmoid_scale=_unless(estimated, reader, "SigmoidScale", level, 1e-8),
+    )
+
+
+def _unless(estimated: bool, reader: Reader, name: str, level: int, otherwise: float) -> float:
+    """The map's number, but `otherwise` where the step size is estimated and elastix does not read it."""
+    return otherwise if estimated else reader.number(name, level)
+
+
+def _sigmoid_minimum(reader: Reader, level: int, estimated: bool) -> float:
+    value = _unless(estimated, reader, "SigmoidMin", level, -0.8)
+    if value >= 0:
+        reader.note("error", "SigmoidMin", f"{value:g} is too large", "Give a number below 0")
+    return value
