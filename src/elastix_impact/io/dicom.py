@@ -28,7 +28,9 @@ def read_series(folder: Path) -> sitk.Image:
     files = {name: sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), name) for name in series}
     if not files:
         raise ImageError(
-            "a folder without DICOM slices", where=str(folder), expected="an image file or a folder with one DICOM series"
+            "a folder without DICOM slices",
+            where=str(folder),
+            expected="an image file or a folder with one DICOM series",
         )
     chosen = max(files, key=lambda name: len(files[name]))
     if len(files) > 1:

@@ -15,7 +15,7 @@ from elastix_impact.geometry.image import Image
 
 from .atomic import output_errors, written_whole
 from .dicom import read_series
-from .nifti import is_nifti, read_with_nibabel
+from .nifti import has_twin, is_nifti, read_with_nibabel
 from .pixels import numpy_type, pixel_type_of
 from .warning import InputWarning
 
@@ -60,6 +60,8 @@ def _read(path: Path) -> sitk.Image:
     if path.stat().st_size == 0:
         raise ImageError("the file is empty", where=str(path), remedy="Copy or export the image again")
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    if is_nifti(path) and has_twin(path):
+        return read_with_nibabel(path)
     try:
         return sitk.ReadImage(str(path))
     except RuntimeError as error:
@@ -106,7 +108,10 @@ def _scalar(image: sitk.Image, path: Path) -> tuple[np.ndarray, Grid]:
         data = data[..., :3].astype(np.float32) @ np.asarray(_LUMINANCE, dtype=np.float32)
     elif components != 1:
         raise ImageError(
-            f"has {components} values per voxel", where=str(path), expected="a scalar image", remedy="Extract one of them first"
+            f"has {components} values per voxel",
+            where=str(path),
+            expected="a scalar image",
+            remedy="Extract one of them first",
         )
     return data, grid_of(image)
 
@@ -157,7 +162,10 @@ def write_image(path: Path, data: Tensor, grid: Grid, pixel_type: str = "short",
     path = Path(path)
     if not path.name.lower().endswith(KNOWN_SUFFIXES):
         raise OutputError(
-            "unknown image format", where=str(path), expected="one of " + " ".join(KNOWN_SUFFIXES), remedy="Change ResultImageFormat"
+            "unknown image format",
+            where=str(path),
+            expected="one of " + " ".join(KNOWN_SUFFIXES),
+            remedy="Change ResultImageFormat",
         )
     vector = data.ndim == grid.dimension + 1
     array = _cast(data.detach().cpu().numpy(), pixel_type)

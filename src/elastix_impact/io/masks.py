@@ -27,9 +27,7 @@ def read_mask(path: Path, like: Grid) -> Image:
     """
     image = read_image(path, allow_constant=True)
     if image.grid.dimension != like.dimension:
-        raise ImageError(
-            f"the mask has {image.grid.dimension} dimensions, its image {like.dimension}", where=str(path)
-        )
+        raise ImageError(f"the mask has {image.grid.dimension} dimensions, its image {like.dimension}", where=str(path))
     mask = Image(image.data != 0, image.grid, image.name, image.pixel_type)
     inside = int(mask.data.sum())
     if inside == 0:

@@ -1,4 +1,4 @@
-"""NIfTI files whose axes are not quite perpendicular: SimpleITK refuses them, nibabel reads them."""
+"""NIfTI files that ITK can't read well, through nibabel: axes not quite perpendicular, or a twin beside the file."""
 
 import math
 import warnings
@@ -8,6 +8,7 @@ from typing import Any, cast
 import nibabel as nib
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
+from nibabel.filebasedimages import ImageFileError
 
 from elastix_impact.errors import ImageError
 
@@ -15,6 +16,16 @@ from .warning import InputWarning
 
 LARGEST_REPAIR_DEGREES = 5.0
 """Axes that lean by more are sheared, not rounded, and an image on them would be distorted."""
+
+
+SMALLEST_REPAIR_DEGREES = 1e-3
+"""Below this it is rounding, and not worth a word."""
+
+
+def has_twin(path: Path) -> bool:
+    """Whether both ``name.nii`` and ``name.nii.gz`` are there: ITK then mixes one's header with the other's voxels."""
+    twin = path.with_suffix("") if path.name.lower().endswith(".gz") else path.with_name(path.name + ".gz")
+    return twin.is_file()
 
 
 def is_nifti(path: Path) -> bool:
@@ -39,7 +50,7 @@ def read_with_nibabel(path: Path) -> sitk.Image:
         image = cast(Any, nib.load(path))
         data = np.asanyarray(image.dataobj)
         affine = np.asarray(image.affine, dtype=np.float64)
-    except (OSError, ValueError, nib.filebasedimages.ImageFileError) as error:
+    except (OSError, ValueError, ImageFileError) as error:
         raise ImageError(f"the image is damaged: {error}", where=str(path)) from error
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     axes = np.diag([-1.0, -1.0, 1.0]) @ affine[:3, :3] / spacing
@@ -53,9 +64,12 @@ def read_with_nibabel(path: Path) -> sitk.Image:
             expected="perpendicular axes",
             remedy="Resample it onto a regular grid first",
         )
-    warnings.warn(
-        f"{path}: its axes are not perpendicular; they were turned by up to {leaning:.4f} degrees", InputWarning, stacklevel=4
-    )
+    if leaning > SMALLEST_REPAIR_DEGREES:
+        warnings.warn(
+            f"{path}: its axes are not perpendicular; they were turned by up to {leaning:.4f} degrees",
+            InputWarning,
+            stacklevel=4,
+        )
     dimension = min(data.ndim, 3)
     result = sitk.GetImageFromArray(np.ascontiguousarray(data.T))
     if dimension == 3 and data.ndim == 3:

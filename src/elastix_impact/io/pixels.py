@@ -1,5 +1,7 @@
 """Component types of image files: elastix's names, SimpleITK's numbers, numpy's types."""
 
+from typing import Any
+
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 
@@ -19,7 +21,7 @@ _TYPES: dict[str, tuple[int, type[np.generic]]] = {
 }
 
 
-def numpy_type(pixel_type: str) -> type[np.generic]:
+def numpy_type(pixel_type: str) -> np.dtype[Any]:
     """The numpy type of one of elastix's ``ResultImagePixelType`` names.
 
     Raises
@@ -31,11 +33,11 @@ def numpy_type(pixel_type: str) -> type[np.generic]:
         raise InputError(
             f'there is no pixel type "{pixel_type}"', where="ResultImagePixelType", expected=", ".join(_TYPES)
         )
-    return _TYPES[pixel_type][1]
+    return np.dtype(_TYPES[pixel_type][1])
 
 
 def pixel_type_of(image: sitk.Image) -> str:
-    """elastix's name of the type of an image's components, ``"float"`` for types that have none."""
+    """The name, in elastix's words, of the type of an image's components, ``"float"`` for types that have none."""
     number = image.GetPixelID()
     scalar = sitk.GetArrayViewFromImage(image).dtype if number not in {n for n, _ in _TYPES.values()} else None
     for name, (itk_number, kind) in _TYPES.items():

@@ -1,0 +1,213 @@
+"""elastix's transform parameter files: what transformix, nipype and SlicerElastix read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, final
+
+from elastix_impact.errors import TransformFileError
+from elastix_impact.geometry.grid import Grid
+from elastix_impact.parameters.text import Value, read_parameter_map, write_parameter_text
+from elastix_impact.parameters.toml import write_parameter_toml
+from elastix_impact.transforms.base import AbstractTransform
+from elastix_impact.transforms.composite import CompositeTransform
+
+from .atomic import write_text_whole
+from .transform_keys import Keys, transform_from, transform_keys
+
+Combination = Literal["Compose", "Add"]
+_NO_INITIAL = "NoInitialTransform"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class ResampleSettings:
+    """How transformix shall resample an image with this transform."""
+
+    interpolation_order: int = 3
+    default_pixel_value: float = 0.0
+    image_format: str = "mhd"
+    pixel_type: str = "short"
+    compress: bool = False
+
+
+@final
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TransformRecord:
+    """What one file holds.
+
+    Attributes
+    ----------
+    transform
+        Without its initial transform, float64 in the world frame.
+    initial
+        The file of the transform before it, or None; as written, so perhaps relative.
+    combination
+        How both are combined.
+    fixed_grid
+        The grid onto which images are resampled.
+    exported_file
+        An ITK file that holds the transform instead, beside this one; None = the parameters are here.
+    """
+
+    transform: AbstractTransform
+    fixed_grid: Grid
+    initial: Path | None = None
+    combination: Combination = "Compose"
+    use_direction_cosines: bool = True
+    fixed_pixel_type: str = "float"
+    moving_pixel_type: str = "float"
+    exported_file: Path | None = None
+    resample: ResampleSettings = ResampleSettings()
+
+
+def write_transform_file(path: Path, record: TransformRecord) -> None:
+    """Write a transform file, whole or not at all; TOML if the suffix says so.
+
+    Raises
+    ------
+    TransformFileError
+        If elastix has no such transform.
+    OutputError
+        If the file can't be written.
+    """
+    frame, resampling = _frame_keys(record), _resample_keys(record.resample)
+    if path.suffix.lower() == ".toml":
+        write_text_whole(path, write_parameter_toml(frame | resampling))
+        return
+    final_order = ("FinalBSplineInterpolationOrder", "ResampleInterpolator")
+    interpolator = {key: resampling.pop(key) for key in final_order}
+    sections = [
+        write_parameter_text(dict(sorted(frame.items()))),
+        "// ResampleInterpolator specific\n" + write_parameter_text(interpolator),
+        "// Resampler specific\n" + write_parameter_text(resampling),
+    ]
+    write_text_whole(path, "\n".join(sections))
+
+
+def _frame_keys(record: TransformRecord) -> dict[str, list[Value]]:
+    grid = record.fixed_grid
+    keys: dict[str, list[Value]] = {
+        "FixedImageDimension": [grid.dimension],
+        "MovingImageDimension": [grid.dimension],
+        "FixedInternalImagePixelType": [record.fixed_pixel_type],
+        "MovingInternalImagePixelType": [record.moving_pixel_type],
+        "Size": list(grid.size),
+        "Index": [0] * grid.dimension,
+        "Spacing": list(grid.spacing),
+        "Origin": list(grid.origin),
+        "Direction": [value for column in zip(*grid.direction) for value in column],
+        "UseDirectionCosines": [record.use_direction_cosines],
+        "InitialTransformParameterFileName": [str(record.initial) if record.initial else _NO_INITIAL],
+        "HowToCombineTransforms": [record.combination],
+    }
+    if record.exported_file is not None:
+        keys["Transform"], keys["TransformFileName"] = ["File"], [str(record.exported_file)]
+        return keys
+    return keys | transform_keys(record.transform)
+
+
+def _resample_keys(settings: ResampleSettings) -> dict[str, list[Value]]:
+    return {
+        "FinalBSplineInterpolationOrder": [settings.interpolation_order],
+        "ResampleInterpolator": ["FinalBSplineInterpolator"],
+        "CompressResultImage": [settings.compress],
+        "DefaultPixelValue": [settings.default_pixel_value],
+        "Resampler": ["DefaultResampler"],
+        "ResultImageFormat": [settings.image_format],
+        "ResultImagePixelType": [settings.pixel_type],
+    }
+
+
+def read_transform_file(path: Path) -> TransformRecord:
+    """The transform in one file, its initial transform not followed.
+
+    Raises
+    ------
+    TransformFileError
+        If it is missing, malformed, or of a kind that is not supported.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise TransformFileError("no such transform file", where=str(path), remedy="Check the path")
+    keys = Keys(read_parameter_map(path), path)
+    grid = _fixed_grid(keys)
+    exported = keys.path("TransformFileName")
+    transform = _exported_transform(exported, path) if exported else transform_from(keys)
+    initial = keys.path("InitialTransformParameterFileName") or keys.path("InitialTransformParametersFileName")
+    combination: Combination = "Add" if keys.text("HowToCombineTransforms", "Compose") == "Add" else "Compose"
+    return TransformRecord(
+        transform=transform,
+        fixed_grid=grid,
+        initial=initial,
+        combination=combination,
+        use_direction_cosines=keys.flag("UseDirectionCosines", True),
+        fixed_pixel_type=keys.text("FixedInternalImagePixelType", "float"),
+        moving_pixel_type=keys.text("MovingInternalImagePixelType", "float"),
+        exported_file=exported,
+        resample=ResampleSettings(
+            interpolation_order=_resample_order(keys),
+            default_pixel_value=keys.number("DefaultPixelValue", 0.0),
+            image_format=keys.text("ResultImageFormat", "mhd"),
+            pixel_type=keys.text("ResultImagePixelType", "short"),
+            compress=keys.flag("CompressResultImage", False),
+        ),
+    )
+
+
+def _exported_transform(exported: Path, path: Path) -> AbstractTransform:
+    from .itk_transform import read_itk_transform
+
+    beside = exported if exported.is_absolute() or exported.exists() else path.parent / exported
+    return read_itk_transform(beside)
+
+
+def _resample_order(keys: Keys) -> int:
+    name = keys.text("ResampleInterpolator", "FinalBSplineInterpolator")
+    if "Nearest" in name:
+        return 0
+    if "Linear" in name and "BSpline" not in name:
+        return 1
+    return int(keys.number("FinalBSplineInterpolationOrder", 3))
+
+
+def _fixed_grid(keys: Keys) -> Grid:
+    size = tuple(int(n) for n in keys.numbers("Size"))
+    dimension = len(size)
+    spacing, origin = keys.numbers("Spacing", dimension), keys.numbers("Origin", dimension)
+    return Grid(size, spacing, origin, keys.direction("Direction", dimension))
+
+
+def read_transform_chain(path: Path) -> AbstractTransform:
+    """The transform in a file together with all that come before it.
+
+    A name of an initial transform is tried from the working directory, then from the file's own folder.
+
+    Raises
+    ------
+    TransformFileError
+        If a file of the chain can't be used, or the chain bites its own tail.
+    """
+    return _chain(Path(path), ())
+
+
+def _chain(path: Path, seen: tuple[Path, ...]) -> AbstractTransform:
+    resolved = path.resolve()
+    if resolved in seen:
+        raise TransformFileError(
+            "the chain of initial transforms comes back to this file",
+            where=str(path),
+            remedy="Correct InitialTransformParameterFileName",
+        )
+    record = read_transform_file(path)
+    if record.initial is None:
+        return record.transform
+    here = path.parent / record.initial
+    initial_path = record.initial if record.initial.is_file() or not here.is_file() else here
+    if not initial_path.is_file():
+        raise TransformFileError(
+            f"its initial transform {record.initial} is missing",
+            where=str(path),
+            expected=f"{record.initial.absolute()} or {here.absolute()}",
+            remedy="Put the file there, or correct InitialTransformParameterFileName",
+        )
+    return CompositeTransform(_chain(initial_path, (*seen, resolved)), record.transform, record.combination)

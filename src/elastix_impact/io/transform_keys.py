@@ -1,0 +1,178 @@
+"""The keys of a transform file that depend on the kind of transform, both ways."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import final
+
+import torch
+from torch import Tensor
+
+from elastix_impact.errors import InputError, TransformFileError
+from elastix_impact.geometry.grid import Grid, Row
+from elastix_impact.parameters.raw import RawParameterMap
+from elastix_impact.parameters.text import Value
+from elastix_impact.transforms.affine import AffineLogTransform, AffineTransform
+from elastix_impact.transforms.base import AbstractTransform
+from elastix_impact.transforms.bspline import BSplineTransform
+from elastix_impact.transforms.euler import EulerTransform
+from elastix_impact.transforms.linear import AbstractLinearTransform
+from elastix_impact.transforms.similarity import SimilarityTransform
+from elastix_impact.transforms.translation import TranslationTransform
+
+_LINEAR: dict[str, Callable[[Tensor, Row], AbstractLinearTransform]] = {
+    "SimilarityTransform": SimilarityTransform,
+    "AffineTransform": AffineTransform,
+    "AffineLogTransform": AffineLogTransform,
+}
+_SPLINES = ("BSplineTransform", "RecursiveBSplineTransform")
+
+
+@final
+class Keys:
+    """The keys of one transform file; what is missing or malformed is a TransformFileError with its line."""
+
+    def __init__(self, raw: RawParameterMap, path: Path) -> None:
+        self._raw, self._path = raw, path
+
+    def fault(self, key: str, what: str, expected: str | None = None) -> TransformFileError:
+        """An error about one key."""
+        line = self._raw.line(key)
+        where = f"{self._path}:{line}" if line else str(self._path)
+        return TransformFileError(
+            f"{key}: {what}", where=where, expected=expected, remedy="Give a file that elastix or elastix-impact wrote"
+        )
+
+    def has(self, key: str) -> bool:
+        """Whether the file has the key."""
+        return key in self._raw
+
+    def text(self, key: str, default: str) -> str:
+        """The first value."""
+        return self._raw.values(key)[0] if key in self._raw else default
+
+    def flag(self, key: str, default: bool) -> bool:
+        """The first value as a truth value."""
+        return self.text(key, str(default).lower()) == "true"
+
+    def path(self, key: str) -> Path | None:
+        """The first value as a path; None if it is absent or elastix's word for none."""
+        name = self.text(key, "")
+        return Path(name) if name and name != "NoInitialTransform" else None
+
+    def number(self, key: str, default: float) -> float:
+        """The first value as a number."""
+        return self.numbers(key)[0] if key in self._raw else default
+
+    def numbers(self, key: str, count: int | None = None) -> Row:
+        """All values as numbers, `count` of them if given."""
+        if key not in self._raw:
+            raise self.fault(key, "is missing")
+        values = self._raw.values(key)
+        if count is not None and len(values) != count:
+            raise self.fault(key, f"has {len(values)} values", f"{count}")
+        try:
+            return tuple(float(value) for value in values)
+        except ValueError as error:
+            raise self.fault(key, f"holds something that is no number ({error})") from error
+
+    def direction(self, key: str, dimension: int) -> tuple[Row, ...]:
+        """Rows of a direction matrix, which files list column by column; the identity if the key is absent."""
+        if key not in self._raw:
+            return Grid.axis_aligned((1,) * dimension, (1.0,) * dimension).direction
+        flat = self.numbers(key, dimension**2)
+        return tuple(tuple(flat[row + dimension * column] for column in range(dimension)) for row in range(dimension))
+
+
+def transform_keys(transform: AbstractTransform) -> dict[str, list[Value]]:
+    """The keys that describe a transform.
+
+    Raises
+    ------
+    TransformFileError
+        If elastix has no such transform.
+    """
+    parameters: list[Value] = [*transform.parameters.detach().double().cpu().tolist()]
+    keys: dict[str, list[Value]] = {"NumberOfParameters": [len(parameters)], "TransformParameters": parameters}
+    match transform:
+        case BSplineTransform():
+            grid = transform.grid
+            spline: dict[str, list[Value]] = {
+                "Transform": ["RecursiveBSplineTransform" if transform.recursive else "BSplineTransform"],
+                "BSplineTransformSplineOrder": [transform.order],
+                "GridSize": list(grid.size),
+                "GridIndex": [0] * grid.dimension,
+                "GridSpacing": list(grid.spacing),
+                "GridOrigin": list(grid.origin),
+                "GridDirection": [value for column in zip(*grid.direction) for value in column],
+                "UseCyclicTransform": [False],
+            }
+            return keys | spline
+        case TranslationTransform():
+            keys["Transform"] = ["TranslationTransform"]
+            return keys
+        case EulerTransform():
+            zyx: dict[str, list[Value]] = {"ComputeZYX": [transform.compute_zyx]} if transform.dimension == 3 else {}
+            return keys | zyx | _about("EulerTransform", transform.centre)
+        case SimilarityTransform():
+            return keys | _about("SimilarityTransform", transform.centre)
+        case AffineTransform():
+            return keys | _about("AffineTransform", transform.centre)
+        case AffineLogTransform():
+            return keys | _about("AffineLogTransform", transform.centre)
+        case _:
+            raise TransformFileError(
+                f"{type(transform).__name__} is no single transform that elastix's files can hold",
+                remedy="Write the parts of a chain as files of their own",
+            )
+
+
+def _about(name: str, centre: Row) -> dict[str, list[Value]]:
+    return {"Transform": [name], "CenterOfRotationPoint": list(centre)}
+
+
+def transform_from(keys: Keys) -> AbstractTransform:
+    """The transform that the keys describe, float64.
+
+    Raises
+    ------
+    TransformFileError
+        If keys are missing or wrong, or the kind is not supported.
+    """
+    kind = keys.text("Transform", "")
+    parameters = torch.tensor(keys.numbers("TransformParameters"), dtype=torch.float64)
+    announced = int(keys.number("NumberOfParameters", len(parameters)))
+    if announced != len(parameters):
+        raise keys.fault(
+            "TransformParameters", f"has {len(parameters)} values", f"{announced}, says NumberOfParameters"
+        )
+    try:
+        if kind in _SPLINES:
+            return _spline(keys, parameters, recursive=kind != "BSplineTransform")
+        if kind == "TranslationTransform":
+            return TranslationTransform(parameters)
+        if kind == "EulerTransform":
+            return EulerTransform(parameters, keys.numbers("CenterOfRotationPoint"), keys.flag("ComputeZYX", False))
+        if kind in _LINEAR:
+            return _LINEAR[kind](parameters, keys.numbers("CenterOfRotationPoint"))
+    except InputError as error:
+        if isinstance(error, TransformFileError):
+            raise
+        raise keys.fault("TransformParameters", error.what, error.expected) from error
+    supported = ", ".join(["TranslationTransform", "EulerTransform", *_LINEAR, *_SPLINES])
+    raise keys.fault("Transform", f'"{kind}" is not supported' if kind else "is missing", f"one of {supported}")
+
+
+def _spline(keys: Keys, parameters: Tensor, *, recursive: bool) -> BSplineTransform:
+    size = tuple(int(n) for n in keys.numbers("GridSize"))
+    dimension = len(size)
+    if keys.flag("UseCyclicTransform", False):
+        raise keys.fault("UseCyclicTransform", "cyclic B-splines are not supported", '"false"')
+    direction = keys.direction("GridDirection", dimension)
+    spacing, origin = keys.numbers("GridSpacing", dimension), keys.numbers("GridOrigin", dimension)
+    first = keys.numbers("GridIndex", dimension) if keys.has("GridIndex") else (0.0,) * dimension
+    grid = Grid(size, spacing, origin, direction)
+    if any(first):
+        grid = Grid(
+            size, spacing, tuple(grid.to_world(torch.tensor([first], dtype=torch.float64))[0].tolist()), direction
+        )
+    return BSplineTransform(parameters, grid, int(keys.number("BSplineTransformSplineOrder", 3)), recursive)
