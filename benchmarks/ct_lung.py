@@ -1,0 +1,77 @@
+"""Our runs on the lung pair with known motion, and the yardstick's, as subprocesses."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+DATA = SHARED / "data" / "ct_lung"
+GOLDEN = SHARED / "golden"
+"""Model paths in the maps are relative to this folder."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one registration took: `milliseconds` is the median per iteration of each level."""
+
+    seconds: float
+    milliseconds: tuple[float, ...]
+    peak_mib: float
+    tre_mm: float | None
+    levels: tuple[dict[str, float], ...] = ()
+
+
+def ours(case: str, moving: str, seed: int, threads: int) -> Run:
+    """`elastix-impact register` with a map of the data folder."""
+    with tempfile.TemporaryDirectory() as out:
+        command = [
+            sys.executable, "-m", "elastix_impact", "register", "-f", DATA / "fixed.mha",
+            "-m", DATA / f"moving_{moving}.mha", "--fixed-mask", DATA / "fixed_mask.mha",
+            "--fixed-points", DATA / "fixed_points.txt", "--moving-points", DATA / "moving_points.txt",
+            "-p", DATA / "maps" / f"{case}.txt", "-o", out, "--device", "cpu",
+            "--threads", str(threads), "--seed", str(seed), "--quiet",
+        ]  # fmt: skip
+        seconds, peak, _ = _timed(command, threads)
+        record = json.loads((Path(out) / "registration.json").read_text())
+    levels = record["stages"][0]["levels"]
+    return Run(
+        seconds,
+        tuple(level["median_milliseconds"] for level in levels),
+        peak,
+        record["landmarks_mm"]["after"]["mean"],
+        tuple(level["seconds"] for level in levels),
+    )
+
+
+def yardstick(threads: int, parameter_map: str = "mi_bspline") -> Run:
+    """itk-elastix with mutual information on the same grid, samples and iterations."""
+    with tempfile.TemporaryDirectory() as out:
+        command = [
+            sys.executable, "-m", "benchmarks.yardstick", DATA / "fixed.mha", DATA / "moving_mono.mha",
+            DATA / "fixed_mask.mha", DATA / "maps" / f"{parameter_map}.txt", str(threads), out,
+        ]  # fmt: skip
+        seconds, peak, output = _timed(command, threads)
+    return Run(seconds, tuple(json.loads(output.splitlines()[-1])["milliseconds"]), peak, None)
+
+
+def _timed(command: list[object], threads: int) -> tuple[float, float, str]:
+    """Wall seconds, peak memory in MiB and standard output of a command that must succeed."""
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            [str(word) for word in command], cwd=GOLDEN if "register" in command else None, env=environment,
+            stdout=output, stderr=errors,
+        )  # fmt: skip
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        output.seek(0)
+        errors.seek(0)
+        if os.waitstatus_to_exitcode(status):
+            raise RuntimeError(f"{' '.join(map(str, command))} failed:\n{errors.read()}")
+        return seconds, usage.ru_maxrss / 1024, output.read()
