@@ -3,6 +3,9 @@
 import errno
 import json
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -237,6 +240,46 @@ def test_ctrl_c(fails, monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setattr(run_case, "register", stop_with(KeyboardInterrupt()))
     assert_words(fails(code=130), "interrupted", "marked as incomplete")
     assert json.loads((tmp_path / "Out" / "registration.json").read_text())["status"] == "interrupted"
+
+
+def test_signals_to_the_real_process(data: Path, tmp_path: Path) -> None:
+    spoil_map(data, "(MaximumNumberOfIterations 40)", "(MaximumNumberOfIterations 1000000)")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        out = tmp_path / number.name
+        words = [
+            sys.executable,
+            "-m",
+            "elastix_impact",
+            "run",
+            "--data",
+            str(data),
+            "--out",
+            str(out),
+            "--threads",
+            "1",
+        ]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=default_signals) as process:
+            wait_for(out / "elastix.log", "Resolution: 0", process)
+            process.send_signal(number)
+            errors = process.communicate(timeout=60)[1]
+        assert process.returncode == 128 + number
+        assert "Traceback" not in errors
+        assert errors.splitlines()[-1].endswith("marked as incomplete.")
+        assert {path.name for path in out.iterdir()} <= {"elastix.log", "registration.json", "IterationInfo.0.R0.txt"}
+        assert json.loads((out / "registration.json").read_text())["status"] == "interrupted"
+
+
+def default_signals() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def wait_for(path: Path, words: str, process: "subprocess.Popen[str]") -> None:
+    for _ in range(600):
+        if path.is_file() and words in path.read_text():
+            return
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        time.sleep(0.1)
+    raise AssertionError(f"{path} never said {words!r}")
 
 
 def test_sigterm(fails, monkeypatch) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from elastix_impact.evaluation.landmarks import LandmarkSummary
     from elastix_impact.runs.case import Case
     from elastix_impact.runs.record import RunRecord
+
+
+_PER_LEVEL = re.compile(r"\.R\d+\.|/")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -70,9 +74,11 @@ def exit_code(record: "RunRecord") -> int:
 
 
 def report_text(record: "RunRecord") -> str:
-    """The landmark table, if there is one, and the files of the run."""
+    """The landmark table, if there is one, and the files of the run, those of single levels only counted."""
     table = landmark_table(record.landmarks) + "\n\n" if record.landmarks else ""
-    return f"{table}{record.out}: {', '.join(record.files)}\n"
+    final = [name for name in record.files if not _PER_LEVEL.search(name)]
+    more = len(record.files) - len(final)
+    return f"{table}{record.out}: {', '.join(final)}{f' and {more} more' if more else ''}\n"
 
 
 def landmark_table(rows: Mapping[str, "LandmarkSummary"]) -> str:

@@ -122,8 +122,12 @@ def _parameter_maps(folder: Path) -> tuple[Path, ...]:
     return tuple(by_number[number] for number in sorted(by_number))
 
 
+def _plays_another_role(path: Path, role: str) -> bool:
+    return any(path.name.startswith(f"{stem}.") for other in STEMS if other != role for stem in STEMS[other])
+
+
 def _missing(folder: Path, role: str, wanted: str, stems: tuple[str, ...]) -> InputError:
-    names = {path.name.lower(): path.name for path in folder.iterdir()}
+    names = {path.name.lower(): path.name for path in folder.iterdir() if not _plays_another_role(path, role)}
     near = {n for stem in stems for n in difflib.get_close_matches(stem.lower(), names, n=3, cutoff=0.5)}
     if near:
         hint = f"similar names there: {', '.join(sorted(names[n] for n in near))}"

@@ -42,14 +42,12 @@ class RunFolder:
             If it is missing (and not to be made), is not a folder, can't be written, or its disk is full.
         """
         with output_errors(path):
+            if path.exists() and not path.is_dir():
+                raise OutputError("this is a file, not a folder", where=str(path), remedy="Give another output folder")
             if create:
                 path.mkdir(parents=True, exist_ok=True)
-            if not path.is_dir():
-                raise OutputError(
-                    "the output folder does not exist" if not path.exists() else "this is a file, not a folder",
-                    where=str(path),
-                    remedy="Make the folder first, or give another one",
-                )
+            elif not path.exists():
+                raise OutputError("the output folder does not exist", where=str(path), remedy="Make the folder first")
             with tempfile.NamedTemporaryFile(dir=path, prefix=".probe-") as probe:
                 probe.write(bytes(PROBE_BYTES))
                 probe.flush()

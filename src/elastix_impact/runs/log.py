@@ -143,7 +143,7 @@ class LogObserver:
             *record.notes,
             *([f"Estimates: {others}"] if others else []),
             f"Settings of {name} in resolution {record.level}:",
-            *(f"( {key} {value:.6f} )" for key, value in numbers.items()),
+            *(f"( {key} {_fixed(value)} )" for key, value in numbers.items()),
         ]
         self._log.info("\n".join(lines))
 
@@ -154,12 +154,17 @@ class LogObserver:
         lines = [f"\nFinal metric value  = {final_metric:.6g}"]
         lines.append(f"Settings of {_optimizer_name(self._plan.levels[0].optimizer)} for all resolutions:")
         for key in names:
-            lines.append(f"( {key} {' '.join(f'{level[key]:.6f}' for level in self._settings if key in level)} )")
+            lines.append(f"( {key} {' '.join(_fixed(level[key]) for level in self._settings if key in level)} )")
         self._log.info("\n".join(lines))
 
     def _level_plan(self, level: int) -> LevelPlan:
         assert self._plan is not None
         return self._plan.levels[level]
+
+
+def _fixed(value: float) -> str:
+    """Six decimals as elastix writes them, unless they would hide the number."""
+    return f"{value:.6f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.6g}"
 
 
 def _short(value: object) -> str:

@@ -112,6 +112,7 @@ def _recorded(record: RunRecord, folder: RunFolder, case: Case, echo: TextIO | N
     """Open the log; whatever happens in the block, log and `registration.json` say how it ended."""
     began = time.perf_counter()
     log = RunLog(folder.path / LOG_NAME, level=case.log_level, echo=echo)
+    folder.note(folder.path / LOG_NAME)
     folder.write_text(FILE_NAME, record.to_text())
     try:
         yield log
