@@ -3,12 +3,9 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from elastix_impact.cli.main import main
 
 
-@pytest.mark.slow
 def test_the_demo_brings_the_landmarks_closer(tmp_path: Path, capsys) -> None:
     assert main(["demo", str(tmp_path), "--quiet"]) == 0
     lines = capsys.readouterr().out.splitlines()

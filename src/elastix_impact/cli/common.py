@@ -84,8 +84,7 @@ def report_text(record: "RunRecord") -> str:
 def landmark_table(rows: Mapping[str, "LandmarkSummary"]) -> str:
     """TRE summaries as a table of plain text, without the last line end."""
     count = next(iter(rows.values())).n
-    head = ("TRE [mm]", "mean", "SD", "median", "75%", "95%", "max", "< 2 mm")
-    lines = [head]
+    lines: list[tuple[str, ...]] = [("TRE [mm]", "mean", "SD", "median", "75%", "95%", "max", "< 2 mm")]
     for name, row in rows.items():
         numbers = (row.mean, row.sd, row.median, row.p75, row.p95, row.maximum)
         lines.append((name, *(f"{number:.2f}" for number in numbers), f"{row.share_under_2mm:.0%}"))
