@@ -257,3 +257,16 @@ def test_warnings_come_as_they_happen_and_are_kept(data: Path, tmp_path: Path) -
     assert any("landmarks of both images" in text for text in heard)
     assert all(text in (tmp_path / "Out" / "elastix.log").read_text() for text in heard)
     assert json.loads((tmp_path / "Out" / "registration.json").read_text())["warnings"] == heard
+
+
+def test_real_transformix_makes_the_same_image_from_our_files(data: Path, tmp_path: Path) -> None:
+    itk = pytest.importorskip("itk", reason="itk-elastix is not installed")
+    quick = write_map(tmp_path / "quick.txt", MaximumNumberOfIterations="8")
+    run_case(make_case(data, tmp_path, quick, quick))
+    chain = itk.ParameterObject.New()
+    for number in (0, 1):
+        chain.AddParameterFile(str(tmp_path / f"TransformParameters.{number}.txt"))
+    moving = itk.imread(str(data / "MovingImage.mha"), itk.F)
+    theirs = itk.array_from_image(itk.transformix_filter(moving, chain, log_to_console=False))
+    ours = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "result.1.mha")))
+    assert np.abs(np.rint(theirs) - ours).max() <= 1
