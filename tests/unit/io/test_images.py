@@ -1,0 +1,223 @@
+"""Image files: geometry and values survive, and what can't be used is said."""
+
+import gzip
+import warnings
+
+import nibabel as nib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+
+from elastix_impact.errors import ImageError, OutputError
+from elastix_impact.geometry.grid import Grid
+from elastix_impact.io.images import read_image, write_image
+from elastix_impact.io.warning import InputWarning
+
+FAR = (1990.0, -5.5, 2004.0)
+GRIDS = {
+    "axis aligned": Grid.axis_aligned((7, 6, 5), (1.5, 2.0, 3.0), FAR),
+    "oblique": Grid((7, 6, 5), (1.5, 2.0, 3.0), FAR, ((0.8, -0.6, 0.0), (0.6, 0.8, 0.0), (0.0, 0.0, 1.0))),
+    "flipped": Grid((7, 6, 5), (1.5, 2.0, 3.0), FAR, ((-1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0))),
+    "2d": Grid((7, 6), (1.5, 2.0), (3.0, 4.0), ((0.0, -1.0), (1.0, 0.0))),
+}
+SUFFIXES = (".mha", ".mhd", ".nii", ".nii.gz", ".nrrd")
+
+
+def _data(grid):
+    return torch.rand(grid.shape, generator=torch.Generator().manual_seed(0)) * 2000 - 1000
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("name", GRIDS)
+def test_write_then_read_gives_the_same_image(tmp_path, suffix, name):
+    grid = GRIDS[name]
+    if name == "2d" and suffix.startswith(".nii"):
+        pytest.skip("NIfTI's two-dimensional images have no turned axes")
+    path = tmp_path / f"image{suffix}"
+    write_image(path, _data(grid), grid, "float")
+    back = read_image(path)
+    assert torch.equal(back.data, _data(grid))
+    assert back.grid.same_as(grid, 1e-4)
+    assert back.pixel_type == "float"
+
+
+@pytest.mark.parametrize(
+    ("pixel_type", "expected"),
+    [("short", [-3, 4, 32767]), ("unsigned char", [0, 4, 255]), ("float", [-2.6, 3.5, 1e6])],
+)
+def test_integers_are_rounded_and_kept_in_range(tmp_path, pixel_type, expected):
+    grid = Grid.axis_aligned((3, 1), (1.0, 1.0))
+    write_image(tmp_path / "a.mha", torch.tensor([[-2.6, 3.5, 1e6]]), grid, pixel_type)
+    assert read_image(tmp_path / "a.mha").data.flatten().tolist() == pytest.approx(expected)
+
+
+def test_vector_images_keep_their_channels(tmp_path):
+    grid = GRIDS["oblique"]
+    data = torch.rand(5, *grid.shape)
+    write_image(tmp_path / "features.mha", data, grid, "float")
+    image = sitk.ReadImage(str(tmp_path / "features.mha"))
+    assert image.GetNumberOfComponentsPerPixel() == 5
+    np.testing.assert_array_equal(np.moveaxis(sitk.GetArrayFromImage(image), -1, 0), data.numpy())
+    with pytest.raises(ImageError, match="5 values per voxel"):
+        read_image(tmp_path / "features.mha")
+
+
+def test_a_header_names_its_data_and_both_can_be_moved_together(tmp_path):
+    grid = GRIDS["axis aligned"]
+    write_image(tmp_path / "a.mhd", _data(grid), grid, "float", compress=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mhd", "a.zraw"]
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for path in list(tmp_path.glob("a.*")):
+        path.rename(moved / path.name)
+    assert torch.equal(read_image(moved / "a.mhd").data, _data(grid))
+
+
+def test_colour_becomes_luminance_with_a_warning(tmp_path):
+    pixels = np.zeros((4, 5, 3), dtype=np.uint8)
+    pixels[..., 1] = 100
+    pixels[0, 0] = 255
+    sitk.WriteImage(sitk.GetImageFromArray(pixels, isVector=True), str(tmp_path / "a.png"))
+    with pytest.warns(InputWarning, match="luminance"):
+        image = read_image(tmp_path / "a.png")
+    assert image.data[0, 0] == pytest.approx(255)
+    assert image.data[1, 1] == pytest.approx(58.7)
+
+
+def _leaning_nifti(path, degrees):
+    affine = np.diag([2.0, 2.0, 3.0, 1.0])
+    affine[:3, 3] = (10, 20, 30)
+    affine[0, 1] = 2.0 * np.tan(np.radians(degrees))
+    header = nib.Nifti1Image(np.random.default_rng(0).random((7, 6, 5), dtype=np.float32), affine)
+    header.set_sform(affine, code=1)
+    header.set_qform(None, code=0)
+    nib.save(header, path)
+
+
+def test_slightly_leaning_axes_are_repaired_with_a_warning(tmp_path):
+    _leaning_nifti(tmp_path / "a.nii.gz", 0.5)
+    with pytest.warns(InputWarning, match="turned by up to 0"):
+        image = read_image(tmp_path / "a.nii.gz")
+    direction = torch.tensor(image.grid.direction, dtype=torch.float64)
+    torch.testing.assert_close(direction @ direction.T, torch.eye(3, dtype=torch.float64), atol=1e-9, rtol=0)
+    assert image.grid.origin == pytest.approx((-10, -20, 30))
+    assert image.grid.spacing == pytest.approx((2, 2, 3), rel=1e-3)
+
+
+def test_sheared_axes_are_refused(tmp_path):
+    _leaning_nifti(tmp_path / "a.nii", 20)
+    with pytest.raises(ImageError, match=r"lean by up to \d+"):
+        read_image(tmp_path / "a.nii")
+
+
+def test_a_twin_beside_a_nifti_file_does_not_mix_in(tmp_path):
+    grid = GRIDS["axis aligned"]
+    write_image(tmp_path / "a.nii", _data(grid), grid, "short")
+    write_image(tmp_path / "a.nii.gz", _data(grid) + 1, grid, "float")
+    assert torch.equal(read_image(tmp_path / "a.nii.gz").data, _data(grid) + 1)
+
+
+def test_a_dicom_folder_gives_its_largest_series_and_names_the_others(tmp_path):
+    for series, count in (("1.2.3", 4), ("1.2.4", 2)):
+        for k in range(count):
+            image = sitk.GetImageFromArray(np.full((1, 5, 6), 100 * k + 7, dtype=np.int16))
+            image.SetOrigin((0.0, 0.0, 2.5 * k))
+            for tag, value in {
+                "0020|000e": f"1.2.826.0.1.{series}", "0008|0018": f"1.2.826.0.1.{series}.{k + 1}", "0008|0060": "CT",
+                "0020|0032": f"0\\0\\{2.5 * k}", "0020|0037": "1\\0\\0\\0\\1\\0", "0020|0013": str(k),
+                "0020|000d": "1.2.826.0.1.9",
+            }.items():  # fmt: skip
+                image.SetMetaData(tag, value)
+            writer = sitk.ImageFileWriter()
+            writer.KeepOriginalImageUIDOn()
+            writer.SetFileName(str(tmp_path / f"{series}_{k}.dcm"))
+            writer.Execute(image)
+    with pytest.warns(InputWarning, match="2 DICOM series"):
+        image = read_image(tmp_path)
+    assert image.grid.size == (6, 5, 4)
+    assert image.grid.spacing[2] == pytest.approx(2.5)
+    assert image.data[:, 0, 0].tolist() == [7, 107, 207, 307]
+
+
+def _write(path, array):
+    sitk.WriteImage(sitk.GetImageFromArray(array), str(path))
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda p: None, "no such image"),
+        (lambda p: p.write_bytes(b""), "empty"),
+        (lambda p: p.write_bytes(b"ObjectType = Image\nNDims = 3\nDimSize = 9 9 9\n"), "damaged"),
+        (lambda p: _write(p, np.full((3, 4, 5), 7.0)), "same value, 7"),
+        (lambda p: _write(p, np.where(np.arange(60).reshape(3, 4, 5) < 2, np.nan, 1.0)), "2 of 60 voxels are NaN"),
+        (lambda p: _write(p, np.where(np.arange(60).reshape(3, 4, 5) < 1, np.inf, 1.0)), "1 of 60 voxels"),
+    ],
+    ids=["missing", "empty", "corrupt", "constant", "nan", "infinite"],
+)
+def test_images_that_cannot_be_used_are_named_with_the_reason(tmp_path, make, says):
+    path = tmp_path / "image.mha"
+    make(path)
+    with pytest.raises(ImageError, match=says) as caught:
+        read_image(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_image_suggests_its_neighbour(tmp_path):
+    _write(tmp_path / "FixedImage.nii.gz", np.random.default_rng(0).random((3, 4, 5)))
+    with pytest.raises(ImageError, match=r"Did you mean FixedImage\.nii\.gz"):
+        read_image(tmp_path / "FixedImage.nii")
+
+
+def test_a_folder_without_dicom_and_a_text_file_are_no_images(tmp_path):
+    with pytest.raises(ImageError, match="without DICOM"):
+        read_image(tmp_path)
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(ImageError, match="not an image"):
+        read_image(tmp_path / "notes.txt")
+
+
+def test_four_dimensions_are_refused_unless_the_last_is_one(tmp_path):
+    four = np.random.default_rng(0).random((2, 3, 4, 5)).astype(np.float32)
+    nib.save(nib.Nifti1Image(four.T, np.eye(4)), tmp_path / "four.nii")
+    with pytest.raises(ImageError, match="4 dimensions"):
+        read_image(tmp_path / "four.nii")
+    nib.save(nib.Nifti1Image(four[:1].T, np.eye(4)), tmp_path / "one.nii")
+    np.testing.assert_array_equal(read_image(tmp_path / "one.nii").data.numpy(), four[0])
+
+
+def test_reading_says_nothing_about_a_sound_image(tmp_path, capfd):
+    grid = GRIDS["oblique"]
+    write_image(tmp_path / "a.nii.gz", _data(grid), grid, "float")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_image(tmp_path / "a.nii.gz")
+    assert capfd.readouterr().err == ""
+
+
+def test_writing_into_a_missing_folder_or_an_unknown_format_is_explained(tmp_path):
+    grid = GRIDS["axis aligned"]
+    with pytest.raises(OutputError, match="folder does not exist"):
+        write_image(tmp_path / "no" / "a.mha", _data(grid), grid)
+    with pytest.raises(OutputError, match="unknown image format"):
+        write_image(tmp_path / "a.xyz", _data(grid), grid)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    grid = GRIDS["axis aligned"]
+    path = tmp_path / "a.nii.gz"
+    write_image(path, _data(grid), grid)
+    before = gzip.decompress(path.read_bytes())
+
+    def full(image, name, **options):
+        del image, options
+        with open(name, "wb") as file:
+            file.write(b"half")
+        raise RuntimeError("No space left on device")
+
+    monkeypatch.setattr(sitk, "WriteImage", full)
+    with pytest.raises(OutputError, match="No space left"):
+        write_image(path, _data(grid) * 2, grid)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.nii.gz"]
+    assert gzip.decompress(path.read_bytes()) == before
