@@ -47,6 +47,8 @@ def needs_level(parameter: Parameter) -> bool:
 
 def nearest_name(name: str) -> str | None:
     """The known name that `name` probably means, with its number, or None."""
+    if parameter_of(f"Impact{name}")[1]:
+        return f"Impact{name}"
     stem = name.rstrip("0123456789")
     near = did_you_mean(stem, CATALOG)
     if near is None:

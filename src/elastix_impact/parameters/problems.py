@@ -44,8 +44,8 @@ class Problem:
 
     def __str__(self) -> str:
         head = f"{self.where} {self.parameter}: " if self.parameter else f"{self.where}: "
-        tail = f". {self.remedy.rstrip('.')}." if self.remedy else "."
-        return head + self.message.rstrip(".") + tail
+        remedy = self.remedy if self.remedy.endswith("?") else f"{self.remedy.rstrip('.')}."
+        return f"{head}{self.message.rstrip('.')}." + (f" {remedy}" if self.remedy else "")
 
 
 def raise_if_errors(problems: Iterable[Problem]) -> None:
@@ -70,6 +70,11 @@ def _error(text: str, problems: tuple[Problem, ...]) -> ParameterMapError:
     error = ParameterMapError(text)
     error.problems = problems
     return error
+
+
+def counted(number: int, noun: str) -> str:
+    """``"1 level"``, ``"2 levels"``."""
+    return f"{number} {noun}" + "s" * (number != 1)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:

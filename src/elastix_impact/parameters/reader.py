@@ -60,6 +60,11 @@ class Reader:
         if problem not in self.problems:
             self.problems.append(problem)
 
+    def is_faulty(self, name: str) -> bool:
+        """Whether an error was noted for the parameter."""
+        written = self.written_name(name)
+        return any(problem.severity == "error" and problem.parameter == written for problem in self.problems)
+
     def has(self, name: str) -> bool:
         """Whether the map gives the parameter, under its name, an alias, or with a label."""
         return self._written_name(name) is not None

@@ -13,7 +13,8 @@ from .raw import RawEntry, RawParameterMap
 
 Value = str | float | int | bool
 
-_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_NAME = re.compile(r"[A-Za-z_][\w-]*")
 _TOKEN = re.compile(r'\s*(?:"([^"]*)"|([^\s"()]+))')
 
 
@@ -56,12 +57,15 @@ def parse_parameter_text(text: str, source: str) -> RawParameterMap:
     ------
     ParameterMapError
         With every fault: unbalanced parentheses or quotes, missing names or values, text outside of
-        parentheses, parameters given twice.
+        parentheses, parameters given twice. A text without any parenthesis is one fault: no map.
     """
+    contents = [_without_comment(line).strip() for line in _LINE_END.split(text)]
+    if any(contents) and not any(content.startswith("(") for content in contents):
+        message, remedy = "not a parameter map: no line has the form (Name value)", "Give an elastix parameter map"
+        raise_if_errors([Problem("error", source, 0, "", message, remedy)])
     entries: dict[str, RawEntry] = {}
     problems: list[Problem] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        content = _without_comment(line).strip()
+    for number, content in enumerate(contents, start=1):
         if not content:
             continue
         parsed = _parse_line(content, source, number)

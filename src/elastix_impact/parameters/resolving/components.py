@@ -63,7 +63,7 @@ def _choose(reader: Reader, role: str, kinds: Mapping[str, Kind]) -> Kind | None
         reader.note("error", role, f"no {role} is given, and elastix has no default", f"Add one of: {_listed(kinds)}")
         return None
     if len(names) > 1:
-        listed = ", ".join(names)
+        listed = ", ".join(dict.fromkeys(names))
         reader.note("error", role, f"{len(names)} components: {listed}. {_ONE_ONLY}", _advice(reader, "Name one"))
         return None
     name = native.TWINS.get(first, first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from elastix_impact.parameters.names import parameter_of
+from elastix_impact.parameters.problems import counted
 from elastix_impact.parameters.reader import Reader
 
 
@@ -21,7 +22,7 @@ def check_counts(reader: Reader, levels: int) -> None:
         if parameter.indexing == "once":
             reader.note("warning", name, f"{count} values are given, only the first, {first}, is read", "Give one")
         elif parameter.indexing == "level" and count > levels:
-            message = f"{count} values for {levels} level{'s' if levels > 1 else ''}: the last ones are ignored"
+            message = f"{count} values for {counted(levels, 'level')}: the last ones are ignored"
             reader.note("warning", name, message, f"Give one value, or {levels}")
         elif parameter.indexing == "level" and count < levels:
             message = f"{count} values for {levels} levels: the missing ones are the first, {first}, as in elastix"

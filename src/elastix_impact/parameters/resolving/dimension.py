@@ -12,9 +12,8 @@ _SCHEDULES = (
 
 def resolve_dimension(reader: Reader, known: int | None, levels: int) -> int:
     """2 or 3: `known` from images if not None, else what the map says, else what its lists suggest, else 3."""
-    stated = {
-        name: reader.integer(name) for name in ("FixedImageDimension", "MovingImageDimension") if reader.has(name)
-    }
+    names = [name for name in ("FixedImageDimension", "MovingImageDimension") if reader.has(name)]
+    stated = {name: value for name in names if (value := reader.integer(name)) in (2, 3)}
     for name, value in stated.items():
         expected = known or stated.get("FixedImageDimension", value)
         if value != expected:

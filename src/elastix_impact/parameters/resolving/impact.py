@@ -7,22 +7,27 @@ all models. More values than needed are an error.
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 
 from elastix_impact.parameters.plan import Distance, ImpactMode, ImpactPlan, LayerPlan, ModelPlan
+from elastix_impact.parameters.problems import counted
 from elastix_impact.parameters.reader import Reader
 
 from .models import level_name, resolve_models
+
+Value = TypeVar("Value")
 
 
 def resolve_impact(reader: Reader, level: int, dimension: int) -> ImpactPlan | None:
     """The metric of one level; None, with errors, if it can't be made."""
     mode = cast(ImpactMode, reader.text("ImpactMode", level))
-    fixed = resolve_models(reader, "Fixed", level, mode, dimension)
-    moving = resolve_models(reader, "Moving", level, mode, dimension)
-    if fixed is None or moving is None or not _alike(reader, level, mode, fixed, moving):
-        return None
     static = mode == "Static"
+    faulty = reader.is_faulty("ImpactMode")
+    fixed = None if faulty else resolve_models(reader, "Fixed", level, mode, dimension)
+    moving = None if faulty else resolve_models(reader, "Moving", level, mode, dimension)
+    if fixed is None or moving is None or not _alike(reader, level, mode, fixed, moving):
+        _layers(reader, level, None, static)
+        return None
     return ImpactPlan(
         mode=mode,
         fixed_models=fixed,
@@ -62,42 +67,46 @@ def _own(reader: Reader, image: str, level: int) -> bool:
     return reader.has(level_name(reader, f"Impact{image}ModelsPath", level))
 
 
-def _layers(reader: Reader, level: int, count: int, static: bool) -> tuple[LayerPlan, ...]:
-    names = {
-        stem: level_name(reader, f"Impact{stem}", level) for stem in ("Distance", "LayersWeight", "SubsetFeatures")
-    }
-    for name in names.values():
-        check_layer_count(reader, name, count)
+def _layers(reader: Reader, level: int, count: int | None, static: bool) -> tuple[LayerPlan, ...]:
+    """The selected layers; none, their values only checked, if it is not known how many there are (None)."""
+    distance, weight, subset, pca = (
+        level_name(reader, f"Impact{stem}", level) for stem in ("Distance", "LayersWeight", "SubsetFeatures", "PCA")
+    )
+    for name in (distance, weight, subset):
         if not reader.has(name):
             default = reader.text(name)
             reader.note("warning", name, f"not given: {default} for all layers", f"Write ({name} {default})")
-    pca_name = level_name(reader, "ImpactPCA", level)
-    check_layer_count(reader, pca_name, count)
-    layers = tuple(
+    distances = reader.texts(distance) or (reader.text(distance),)
+    weights = reader.numbers(weight) or (reader.number(weight),)
+    subsets = reader.integers(subset) or (reader.integer(subset),)
+    components = (reader.integers(pca) or (reader.integer(pca),)) if static else (0,)
+    if not any(weights):
+        reader.note("error", weight, "all weights are 0", "Give at least one layer a weight")
+    if count is None:
+        return ()
+    for name in (distance, weight, subset, pca):
+        _check_layer_count(reader, name, count)
+    return tuple(
         LayerPlan(
-            distance=cast(Distance, reader.text(names["Distance"], _at(reader, names["Distance"], layer))),
-            weight=reader.number(names["LayersWeight"], _at(reader, names["LayersWeight"], layer)),
-            subset=reader.integer(names["SubsetFeatures"], _at(reader, names["SubsetFeatures"], layer)),
-            pca=reader.integer(pca_name, _at(reader, pca_name, layer)) if static else 0,
+            distance=cast(Distance, _at(distances, layer)),
+            weight=_at(weights, layer),
+            subset=_at(subsets, layer),
+            pca=_at(components, layer),
         )
         for layer in range(count)
     )
-    if not any(layer.weight for layer in layers):
-        reader.note("error", names["LayersWeight"], "all weights are 0", "Give at least one layer a weight")
-    return layers
 
 
-def _at(reader: Reader, name: str, layer: int) -> int:
-    """The index of a layer's value: the last one is repeated."""
-    return min(layer, max(reader.count(name) - 1, 0))
+def _at(values: tuple[Value, ...], layer: int) -> Value:
+    """A layer's value: the last one is repeated."""
+    return values[min(layer, len(values) - 1)]
 
 
-def check_layer_count(reader: Reader, name: str, count: int) -> None:
+def _check_layer_count(reader: Reader, name: str, count: int) -> None:
     """Note an error if there are more values than selected layers."""
     given = reader.count(name)
     if given > count:
-        layers = "1 layer is" if count == 1 else f"{count} layers are"
-        message = f"{given} values, but {layers} selected by the layers masks"
+        message = f"{counted(given, 'value')} for {counted(count, 'layer')} that the layers masks select"
         reader.note("error", reader.written_name(name), message, "Give one value per selected layer, in their order")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from elastix_impact.parameters.plan import ImpactMode, ModelPlan
+from elastix_impact.parameters.problems import counted
 from elastix_impact.parameters.reader import Reader
 
 Image = Literal["Fixed", "Moving"]
@@ -26,16 +27,17 @@ def resolve_models(
         message = f"level {level}: no model for the {image.lower()} image"
         reader.note("error", "", message, 'Add (ImpactModelsPath0 "model.pt")')
         return None
-    errors = len(reader.problems)
     paths = reader.texts(path_name)
     stem = f"Impact{image}" if path_name.startswith(f"Impact{image}") else "Impact"
     dimensions = _dimensions(reader, stem, level, len(paths), dimension)
+    if any(one not in (2, 3) for one in dimensions):
+        return None
     channels = _per_model(reader, _name(reader, stem, "NumberOfChannels", level), len(paths))
     patches = _patch_sizes(reader, _name(reader, stem, "PatchSize", level), mode, dimensions)
     axes = (dimension,) * len(paths) if mode == "Static" else dimensions
     voxels = _voxel_sizes(reader, _name(reader, stem, "VoxelSize", level), level, axes)
     masks = _masks(reader, _name(reader, stem, "LayersMask", level), len(paths))
-    if any(problem.severity == "error" for problem in reader.problems[errors:]) or patches is None or voxels is None:
+    if patches is None or voxels is None or not all(any(mask) for mask in masks):
         return None
     return tuple(
         ModelPlan(
@@ -57,16 +59,16 @@ def _name(reader: Reader, stem: str, rest: str, level: int) -> str:
     return next((name for name in candidates if reader.has(name)), f"Impact{rest}0")
 
 
-def _too_many(reader: Reader, name: str, needed: int, words: str) -> None:
-    message = f"{reader.count(name)} values, but {words}"
-    reader.note("error", reader.written_name(name), message, f"Give {needed}")
+def _too_many(reader: Reader, name: str, models: int) -> None:
+    message = f"{counted(reader.count(name), 'value')} for {counted(models, 'model')}"
+    reader.note("error", reader.written_name(name), message, f"Give {models}")
 
 
 def _per_model(reader: Reader, name: str, models: int) -> tuple[int, ...]:
     """A whole number per model; the last is repeated."""
     count = reader.count(name)
     if count > models:
-        _too_many(reader, name, models, f"ImpactModelsPath names {models} model{'s' if models > 1 else ''}")
+        _too_many(reader, name, models)
     if count == 0:
         _note_default(reader, name, reader.text(name))
     return tuple(reader.integer(name, min(model, max(count - 1, 0))) for model in range(models))
@@ -125,9 +127,7 @@ def _grouped(reader: Reader, name: str, values: tuple[float, ...], axes: tuple[i
     if len(values) == axes[0] and set(axes) == {axes[0]}:
         return (values,) * models
     needed = " + ".join(str(one) for one in axes)
-    words = f"a {axes[0]}-D model" if models == 1 else f"{models} models ({needed})"
-    if name.rstrip("0123456789").endswith("VoxelSize") and models == 1:
-        words = f"{axes[0]} axes"
+    words = f"{axes[0]} axes" if models == 1 else f"{models} models ({needed})"
     message = f"needs {total} numbers for {words}, got {len(values)}"
     reader.note("error", reader.written_name(name), message, f"Give {total} numbers, x y (z) of each model, or one")
     return None
@@ -136,7 +136,7 @@ def _grouped(reader: Reader, name: str, values: tuple[float, ...], axes: tuple[i
 def _masks(reader: Reader, name: str, models: int) -> tuple[tuple[bool, ...], ...]:
     count = reader.count(name)
     if count > models:
-        _too_many(reader, name, models, f"ImpactModelsPath names {models} model{'s' if models > 1 else ''}")
+        _too_many(reader, name, models)
     if count == 0:
         _note_default(reader, name, '"1"')
     masks = [reader.text(name, min(model, max(count - 1, 0))) for model in range(models)]

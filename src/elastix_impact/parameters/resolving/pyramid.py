@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from elastix_impact.parameters.plan import PyramidKind, PyramidLevelPlan
+from elastix_impact.parameters.problems import counted
 from elastix_impact.parameters.reader import Reader
 
 Image = Literal["Fixed", "Moving"]
@@ -73,11 +74,13 @@ def read_schedule(reader: Reader, name: str, values: tuple[float, ...], levels: 
     """`values` by level and axis; None, with an error, if there are too few; a warning if there are too many."""
     needed = levels * dimension
     if len(values) < needed:
-        message = f"needs {needed} numbers for {levels} levels of {dimension}-D images, got {len(values)}"
+        message = f"needs {needed} numbers for {counted(levels, 'level')} of {dimension}-D images, got {len(values)}"
         reader.note("error", name, message, "Give all axes of level 0, then of level 1 ...")
         return None
     if len(values) > needed:
-        message = f"{needed} numbers are enough for {levels} levels of {dimension}-D images, got {len(values)}"
+        message = (
+            f"{needed} numbers are enough for {counted(levels, 'level')} of {dimension}-D images, got {len(values)}"
+        )
         reader.note("warning", name, message, "The last ones are ignored; delete them, or correct NumberOfResolutions")
     return tuple(values[level * dimension : (level + 1) * dimension] for level in range(levels))
 

@@ -87,7 +87,8 @@ def _centre(reader: Reader, dimension: int) -> tuple[float, ...] | None:
         message = "a centre given as voxel index is not available in this version"
         reader.note("error", "CenterOfRotation", message, f"Give {name} in mm")
     if values and len(values) != dimension:
-        reader.note("error", name, f"needs {dimension} numbers for {dimension}-D images, got {len(values)}")
+        message = f"needs {dimension} numbers for {dimension}-D images, got {len(values)}"
+        reader.note("error", name, message, "Give the world coordinates in mm, x y (z)")
     return values or None
 
 
@@ -130,7 +131,9 @@ def _initialisation(reader: Reader, kind: LinearKind, dimension: int) -> Initial
     name = "AutomaticTransformInitializationMethod"
     method = reader.text(name)
     if method in ("Origins", "GeometryTop") and kind != "Affine":
-        reader.note("error", name, f'"{method}" needs AffineTransform', "Write GeometricalCenter or CenterOfGravity")
+        message = f'"{method}" works with AffineTransform only; elastix aligns geometrical centres instead'
+        reader.note("warning", name, message, "Write GeometricalCenter or CenterOfGravity")
+        return "GeometricalCenter"
     if method == "GeometryTop" and dimension == 2:
         reader.note("error", name, '"GeometryTop" needs 3-D images', "Write GeometricalCenter or CenterOfGravity")
     return cast(InitialAlignment, method)

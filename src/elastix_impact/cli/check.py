@@ -1,0 +1,94 @@
+"""`elastix-impact check`: every fault and hint of parameter maps, and what they amount to; no image, no torch."""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .check_text import effective_table, explanation, level_table, unknown_name
+from .common import json_text
+from .failures import BAD_INPUT
+
+if TYPE_CHECKING:
+    from elastix_impact.parameters.resolve import Resolution
+
+DESCRIPTION = """\
+Prints every error, warning and hint of parameter maps with file and line, and a table of their levels.
+Reads no image and opens no model. Exit code 0 if no map has an error, else 2."""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser("check", help="find the faults of parameter maps", description=DESCRIPTION)
+    parser.add_argument("maps", nargs="*", type=Path, metavar="MAP", help="parameter maps, .txt or .toml")
+    parser.add_argument("--explain", metavar="NAME", help="say what a parameter means, and stop")
+    parser.add_argument(
+        "--effective", action="store_true", help="print every value that a run would use, and its origin"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.set_defaults(run=run_check, check_parser=parser)
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    """Print the findings on stdout; exit code 0, or 2 if a map has an error or the name to explain is unknown."""
+    if arguments.explain is not None:
+        return _explain(arguments.explain)
+    if not arguments.maps:
+        arguments.check_parser.error("name at least one parameter map, or a parameter with --explain")
+    findings = {str(path): _check(path) for path in arguments.maps}
+    if arguments.json:
+        sys.stdout.write(json_text([_as_json(name, one, arguments.effective) for name, one in findings.items()]))
+    else:
+        texts = [_as_text(name, one, arguments.effective) for name, one in findings.items()]
+        sys.stdout.write("\n\n".join(texts) + "\n")
+    return BAD_INPUT if any(_faulty(one) for one in findings.values()) else 0
+
+
+def _explain(name: str) -> int:
+    text = explanation(name)
+    sys.stdout.write((text or unknown_name(name)) + "\n")
+    return BAD_INPUT if text is None else 0
+
+
+def _check(path: Path) -> "Resolution":
+    """What a map resolves to; a file that is no map at all is one error."""
+    from elastix_impact.errors import InputError
+    from elastix_impact.parameters.problems import Problem
+    from elastix_impact.parameters.resolve import Resolution, resolve
+    from elastix_impact.parameters.text import read_parameter_map
+
+    try:
+        return resolve(read_parameter_map(path))
+    except InputError as error:
+        found = tuple(one for one in getattr(error, "problems", ()) if isinstance(one, Problem))
+        remedy = ". ".join(part for part in (error.expected, error.remedy) if part)
+        return Resolution(None, found or (Problem("error", str(path), 0, "", error.what, remedy),))
+
+
+def _faulty(resolution: "Resolution") -> bool:
+    return any(problem.severity == "error" for problem in resolution.problems)
+
+
+def _as_text(name: str, resolution: "Resolution", effective: bool) -> str:
+    """Problems, a sentence, and the tables of a map, without the last line end."""
+    from elastix_impact.parameters.problems import counted
+
+    parts = ["\n".join(f"{problem.severity}: {problem}" for problem in resolution.problems)]
+    if resolution.plan is not None:
+        parts.append(level_table(resolution.plan))
+    else:
+        count = sum(problem.severity == "error" for problem in resolution.problems)
+        parts.append(f"{name}: {counted(count, 'error')}; the map can't be run")
+    if effective and resolution.effective:
+        parts.append(effective_table(resolution.effective))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _as_json(name: str, resolution: "Resolution", effective: bool) -> dict[str, Any]:
+    return {
+        "map": name,
+        "ok": not _faulty(resolution),
+        "problems": [asdict(problem) for problem in resolution.problems],
+        "plan": None if resolution.plan is None else resolution.plan.to_json(),
+    } | ({"effective": [asdict(value) for value in resolution.effective]} if effective else {})

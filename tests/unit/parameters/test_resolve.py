@@ -1,0 +1,383 @@
+"""Everything but the metric: defaults, components, dimension, pyramids, transforms, samplers, optimisers, output."""
+
+import pytest
+
+from elastix_impact.errors import ParameterMapError
+from elastix_impact.parameters.plan import AsgdPlan, GradientDescentPlan, LinearTransformPlan, SplineTransformPlan
+from elastix_impact.parameters.resolve import plan_or_raise, resolve
+from elastix_impact.parameters.text import parse_parameter_text
+
+ONE_LEVEL = {"NumberOfResolutions": "1"}
+
+
+def test_elastix_defaults(plan) -> None:
+    """CONVENTIONS.md 3.1 and the reference's source, one by one."""
+    made = plan(
+        NumberOfResolutions=None, FixedImagePyramid=None, MovingImagePyramid=None, Interpolator=None, Registration=None
+    )
+    assert (made.dimension, made.random_seed, len(made.levels)) == (3, 121212, 3)
+    assert (made.use_direction_cosines, made.how_to_combine_transforms) == (True, "Compose")
+    assert (made.fixed_internal_pixel_type, made.initial_transform) == ("float", None)
+    level = made.levels[0]
+    assert (level.fixed_pyramid.kind, level.moving_pyramid.kind) == ("Smoothing", "Smoothing")
+    assert (level.interpolation_order, level.sampler.number_of_samples) == (1, 5000)
+    assert (level.erode_fixed_mask, level.erode_moving_mask) == (True, True)
+    assert (level.required_ratio_of_valid_samples, level.check_number_of_samples) == (0.25, True)
+    assert (level.write_transform, level.write_result_image, level.write_pyramid_images) == (False,) * 3
+    output = made.output
+    assert (output.write_result_image, output.write_final_transform, output.write_iteration_info) == (True,) * 3
+    assert (output.result_image_name, output.result_image_format) == ("result", "mhd")
+    assert (output.result_image_pixel_type, output.compress_result_image) == ("short", False)
+    assert (output.resample_interpolation_order, output.default_pixel_value) == (3, 0.0)
+    assert (output.itk_transform_extension, output.write_itk_composite) == (None, False)
+    assert output.transform_file_format == "txt"
+
+
+def test_asgd_defaults(plan) -> None:
+    assert plan().levels[0].optimizer == AsgdPlan(
+        maximum_number_of_iterations=500, automatic_parameter_estimation=True, estimation="Original",
+        use_adaptive_step_sizes=True, use_constant_step=False, maximum_step_length=None, maximum_step_length_ratio=1.0,
+        number_of_gradient_measurements=0, number_of_jacobian_measurements=None,
+        number_of_samples_for_exact_gradient=100000, sigmoid_scale_factor=0.1, noise_compensation=True,
+        maximum_displacement_estimation="2sigma", maximum_number_of_sampling_attempts=0, sp_a=400.0, sp_A=20.0,
+        sp_alpha=1.0, sigmoid_initial_time=0.0, sigmoid_max=1.0, sigmoid_min=-0.8, sigmoid_scale=1e-8,
+    )  # fmt: skip
+
+
+def test_asgd_without_estimation_reads_its_gains(plan) -> None:
+    given = {"SP_a": "2", "SP_A": "3", "SP_alpha": "0.5", "SigmoidMin": "-0.3"}
+    optimizer = plan(**given, AutomaticParameterEstimation='"false"').levels[0].optimizer
+    assert (optimizer.sp_a, optimizer.sp_A, optimizer.sp_alpha, optimizer.sigmoid_min) == (2, 3, 0.5, -0.3)
+    assert plan(AutomaticParameterEstimation='"false"').levels[0].optimizer.sp_alpha == 0.602
+    estimated = plan(**given).levels[0].optimizer
+    assert (estimated.sp_a, estimated.sp_A, estimated.sp_alpha) == (400, 3, 1)
+
+
+def test_gradient_descent_defaults(plan) -> None:
+    assert plan(Optimizer='"StandardGradientDescent"').levels[0].optimizer == GradientDescentPlan(
+        maximum_number_of_iterations=500, maximum_number_of_sampling_attempts=0, sp_a=400, sp_A=50, sp_alpha=0.602
+    )
+
+
+def test_old_name_of_adaptive_steps(plan) -> None:
+    assert plan(UseCruzAcceleration='"false"').levels[0].optimizer.use_adaptive_step_sizes is False
+
+
+def test_a_short_list_falls_back_to_its_first_value(resolved) -> None:
+    resolution = resolved(NumberOfResolutions="3", MaximumNumberOfIterations="100 200")
+    assert resolution.plan is not None
+    iterations = [level.optimizer.maximum_number_of_iterations for level in resolution.plan.levels]
+    assert iterations == [100, 200, 100]
+    (warning,) = (problem for problem in resolution.problems if problem.severity == "warning")
+    assert warning.parameter == "MaximumNumberOfIterations"
+    assert "2 values for 3 levels" in warning.message
+
+
+def test_names_with_a_components_label_go_first(plan) -> None:
+    made = plan(MaximumNumberOfIterations="10", Optimizer0MaximumNumberOfIterations="20 30")
+    assert [level.optimizer.maximum_number_of_iterations for level in made.levels] == [20, 30]
+
+
+# dimension
+
+
+def test_dimension_is_found(plan) -> None:
+    flat = {"FixedImageDimension": None, "ImpactVoxelSize0": "6 6", "ImpactPatchSize0": "0 0", "ImpactDimension0": "2"}
+    assert plan(FixedImageDimension=None).dimension == 3
+    assert plan(**flat).dimension == 2
+    schedule = flat | {"ImagePyramidSchedule": "2 2 1 1", "ImpactVoxelSize0": "6"}
+    assert plan(**schedule).dimension == 2
+    assert plan(2, **flat).dimension == 2
+
+
+def test_dimension_of_the_images_must_agree(resolved, only_error) -> None:
+    (error,) = (problem for problem in resolved(2).problems if problem.parameter == "FixedImageDimension")
+    assert error.severity == "error"
+    assert "is 3, but the images have 2" in error.message
+    assert "FixedImageDimension is 3" in only_error(MovingImageDimension="2").message
+
+
+def test_dimension_4_is_one_error(only_error) -> None:
+    assert only_error(FixedImageDimension="4").parameter == "FixedImageDimension"
+
+
+def test_a_guessed_dimension_is_said(resolved) -> None:
+    changes = {"FixedImageDimension": None, "ImpactDimension0": "2", "ImpactPatchSize0": "0", "ImpactVoxelSize0": "3"}
+    assert any("checked for 3-D" in problem.message for problem in resolved(**changes).problems)
+
+
+# components
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "words"),
+    [
+        ("Optimizer", "QuasiNewtonLBFGS", "not available"),
+        ("Transform", "BSplineStackTransform", "not available"),
+        ("Interpolator", "RayCastInterpolator", "not available"),
+        ("Registration", "MultiResolutionRegistrationWithFeatures", "not available"),
+        ("Transform", "BSplinTransform", "no Transform of elastix"),
+        ("ImageSampler", "Sparse", "no ImageSampler of elastix"),
+    ],
+)
+def test_components_that_are_not_native(only_error, role, name, words) -> None:
+    error = only_error(**{role: f'"{name}"'})
+    assert error.parameter == role
+    assert name in error.message
+    assert words in error.message
+    assert "Native here: " in error.remedy
+
+
+def test_foreign_metric_sends_to_elastix(only_error) -> None:
+    error = only_error(Metric='"AdvancedMeanSquares"')
+    assert "AdvancedMeanSquares" in error.message
+    assert "itk-elastix" in error.remedy
+
+
+def test_misspelt_component_suggests(only_error) -> None:
+    assert '"BSplineTransform"' in only_error(Transform='"BSplinTransform"').remedy
+
+
+def test_several_metrics(only_error) -> None:
+    error = only_error(Metric='"Impact" "TransformBendingEnergyPenalty"')
+    assert "TransformBendingEnergyPenalty" in error.message
+
+
+@pytest.mark.parametrize("role", ["Metric", "Optimizer", "Transform", "ImageSampler"])
+def test_required_components(only_error, role) -> None:
+    assert only_error(**{role: None}).parameter == role
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Registration": '"MultiMetricMultiResolutionRegistration"'},
+        {"FixedImagePyramid": '"OpenCLFixedGenericImagePyramid"'},
+        {"Interpolator": '"BSplineInterpolatorFloat"'},
+        {"ResampleInterpolator": '"FinalBSplineInterpolatorFloat"'},
+        {"Resampler": '"OpenCLResampler"'},
+        {"ImageSampler": '"MultiInputRandomCoordinate"'},
+    ],
+)
+def test_twins_run_with_a_hint(resolved, changes) -> None:
+    resolution = resolved(**changes)
+    assert resolution.plan is not None
+    assert [(problem.severity, problem.parameter) for problem in resolution.problems] == [("hint", next(iter(changes)))]
+
+
+# pyramids
+
+
+def test_default_schedules(plan) -> None:
+    levels = plan(NumberOfResolutions="3").levels
+    assert [level.fixed_pyramid.shrink_factor for level in levels] == [(4.0,) * 3, (2.0,) * 3, (1.0,) * 3]
+    assert [level.fixed_pyramid.smoothing_sigma for level in levels] == [(2.0,) * 3, (1.0,) * 3, (0.0,) * 3]
+    assert {level.fixed_pyramid.sigma_unit for level in levels} == {"voxels"}
+
+
+@pytest.mark.parametrize(("kind", "last"), [("Smoothing", 0.5), ("Recursive", 0.0), ("Shrinking", 0.0)])
+def test_other_pyramids(plan, kind, last) -> None:
+    pyramid = plan(FixedImagePyramid=f'"Fixed{kind}ImagePyramid"').levels[-1].fixed_pyramid
+    assert (pyramid.kind, pyramid.shrink_factor, pyramid.smoothing_sigma) == (kind, (1.0,) * 3, (last,) * 3)
+
+
+def test_generic_keeps_half_a_voxel_where_a_coarse_level_does_not_shrink(plan) -> None:
+    levels = plan(ImagePyramidSchedule="1 1 1 1 1 1").levels
+    assert [level.fixed_pyramid.smoothing_sigma for level in levels] == [(0.5,) * 3, (0.0,) * 3]
+
+
+def test_explicit_schedules(plan) -> None:
+    made = plan(
+        ImagePyramidRescaleSchedule="4 4 2 1 1 1", MovingImagePyramidSchedule="3 3 3 1 1 1",
+        ImagePyramidSmoothingSchedule="8 8 8 0 0 0", FixedImagePyramidSmoothingSchedule="2 2 1 0 0 0",
+    )  # fmt: skip
+    fixed, moving = made.levels[0].fixed_pyramid, made.levels[0].moving_pyramid
+    assert (fixed.shrink_factor, fixed.smoothing_sigma, fixed.sigma_unit) == ((4, 4, 2), (2, 2, 1), "mm")
+    assert (moving.shrink_factor, moving.smoothing_sigma, moving.sigma_unit) == ((3, 3, 3), (8, 8, 8), "mm")
+
+
+def test_schedules_never_rise(resolved) -> None:
+    resolution = resolved(ImagePyramidSchedule="1 2 2 2 2 0")
+    assert resolution.plan is not None
+    assert [level.fixed_pyramid.shrink_factor for level in resolution.plan.levels] == [(1, 2, 2), (1, 2, 1)]
+    assert "1 2 2 1 2 1" in resolution.problems[0].message
+
+
+def test_schedule_lengths(only_error, resolved) -> None:
+    error = only_error(ImagePyramidSchedule="4 4 1 1")
+    assert "needs 6 numbers for 2 levels of 3-D images, got 4" in error.message
+    resolution = resolved(ImagePyramidSchedule="4 4 4 2 2 2 1 1 1")
+    assert resolution.plan is not None
+    assert resolution.problems[0].severity == "warning"
+
+
+def test_smoothing_schedule_of_another_pyramid_has_no_effect(resolved) -> None:
+    pyramids = {f"{image}ImagePyramid": f'"{image}SmoothingImagePyramid"' for image in ("Fixed", "Moving")}
+    (problem,) = resolved(**pyramids, ImagePyramidSmoothingSchedule="1 1 1 1 1 1").problems
+    assert (problem.severity, problem.parameter) == ("hint", "ImagePyramidSmoothingSchedule")
+
+
+# transforms
+
+
+def test_grid_spacing(plan) -> None:
+    made = plan(FinalGridSpacingInPhysicalUnits="20").transform
+    assert made == SplineTransformPlan(
+        kind="BSpline", order=3, grid_spacing=((40.0,) * 3, (20.0,) * 3), grid_spacing_voxels=None, passive_edge_width=0
+    )
+    assert plan().transform.grid_spacing == ((16.0,) * 3, (8.0,) * 3)
+    made = plan(FinalGridSpacingInVoxels="8 8 4", GridSpacingSchedule="3 1").transform
+    assert (made.grid_spacing, made.grid_spacing_voxels) == (None, ((24, 24, 12), (8, 8, 4)))
+    made = plan(FinalGridSpacingInPhysicalUnits="10 10 5", GridSpacingSchedule="4 4 2 1 1 1").transform
+    assert made.grid_spacing == ((40, 40, 10), (10, 10, 5))
+
+
+@pytest.mark.parametrize(
+    ("changes", "parameter"),
+    [
+        ({"FinalGridSpacingInVoxels": "8", "FinalGridSpacingInPhysicalUnits": "8"}, "FinalGridSpacingInVoxels"),
+        ({"FinalGridSpacingInPhysicalUnits": "8 8"}, "FinalGridSpacingInPhysicalUnits"),
+        ({"FinalGridSpacingInPhysicalUnits": "0"}, "FinalGridSpacingInPhysicalUnits"),
+        ({"GridSpacingSchedule": "4 2 1"}, "GridSpacingSchedule"),
+        ({"BSplineTransformSplineOrder": "4"}, "BSplineTransformSplineOrder"),
+        ({"UseCyclicTransform": '"true"'}, "UseCyclicTransform"),
+        ({"PassiveEdgeWidth": "1"}, "PassiveEdgeWidth"),
+        ({"Transform": '"EulerTransform"', "Scales": "1 2"}, "Scales"),
+        ({"Transform": '"AffineTransform"', "Scales": "0"}, "Scales"),
+        ({"Transform": '"EulerTransform"', "CenterOfRotationPoint": "1 2"}, "CenterOfRotationPoint"),
+        ({"Transform": '"EulerTransform"', "CenterOfRotation": "1 2 3"}, "CenterOfRotation"),
+        ({"HowToCombineTransforms": '"Sum"'}, "HowToCombineTransforms"),
+        ({"NumberOfResolutions": "0"}, "NumberOfResolutions"),
+        ({"NumberOfSpatialSamples": "0"}, "NumberOfSpatialSamples"),
+        ({"RequiredRatioOfValidSamples": "1.5"}, "RequiredRatioOfValidSamples"),
+        ({"RandomSeed": "4294967296"}, "RandomSeed"),
+        ({"WriteResultImage": '"yes"'}, "WriteResultImage"),
+        ({"ResultImagePixelType": '"int16"'}, "ResultImagePixelType"),
+        ({"MaximumStepLength": "-1"}, "MaximumStepLength"),
+        ({"ASGDParameterEstimationMethod": '"Orignal"'}, "ASGDParameterEstimationMethod"),
+        ({"SigmoidMin": "0.1", "AutomaticParameterEstimation": '"false"'}, "SigmoidMin"),
+        ({"UseRandomSampleRegion": '"true"', "SampleRegionSize": "9 9"}, "SampleRegionSize"),
+        ({"MaximumNumberOfIterations": "many"}, "MaximumNumberOfIterations"),
+    ],
+)  # fmt: skip
+def test_faults(only_error, changes, parameter) -> None:
+    assert only_error(**changes).parameter == parameter
+
+
+R, S = 1e5, 1e4
+LINEAR_SCALES = [
+    ("Euler", 3, {}, (R, R, R, 1, 1, 1)),
+    ("Euler", 2, {}, (R, 1, 1)),
+    ("Euler", 3, {"Scales": "50"}, (50, 50, 50, 1, 1, 1)),
+    ("Euler", 3, {"Scales": "1 2 3 4 5 6"}, (1, 2, 3, 4, 5, 6)),
+    ("Similarity", 3, {}, (R, R, R, 1, 1, 1, S)),
+    ("Similarity", 2, {}, (S, R, 1, 1)),
+    ("Affine", 3, {}, (R,) * 9 + (1,) * 3),
+    ("Affine", 2, {"Scales": "7"}, (7,) * 4 + (1,) * 2),
+    ("Affine", 3, {"AutomaticScalesEstimation": '"true"'}, None),
+    ("AffineLog", 3, {}, None),
+    ("Translation", 3, {}, None),
+]
+
+
+@pytest.mark.parametrize(("kind", "dimension", "changes", "scales"), LINEAR_SCALES)
+def test_scales_of_linear_transforms(plan, kind, dimension, changes, scales) -> None:
+    flat = {"ImpactVoxelSize0": "6", "ImpactPatchSize0": "0", "ImpactDimension0": "2", "FixedImageDimension": None}
+    made = plan(dimension, Transform=f'"{kind}Transform"', **changes, **(flat if dimension == 2 else {})).transform
+    assert isinstance(made, LinearTransformPlan)
+    assert (made.kind, made.scales) == (kind, scales)
+    assert made.automatic_scales is (scales is None and kind != "Translation")
+
+
+def test_start_of_linear_transforms(plan, resolved) -> None:
+    euler = {"Transform": '"EulerTransform"', "CenterOfRotationPoint": "1 -2 3.5"}
+    made = plan(**euler).transform
+    assert (made.centre, made.automatic_initialisation) == ((1, -2, 3.5), None)
+    made = plan(**euler, AutomaticTransformInitialization='"true"').transform
+    assert made.automatic_initialisation == "GeometricalCenter"
+    by_origin = {"AutomaticTransformInitialization": '"true"', "AutomaticTransformInitializationMethod": '"Origins"'}
+    assert plan(Transform='"AffineTransform"', **by_origin).transform.automatic_initialisation == "Origins"
+    resolution = resolved(**euler, **by_origin)
+    assert resolution.plan is not None
+    assert resolution.plan.transform.automatic_initialisation == "GeometricalCenter"
+    assert [problem.severity for problem in resolution.problems] == ["warning"]
+
+
+# samplers, masks, output
+
+
+def test_samplers(plan) -> None:
+    grid = plan(ImageSampler='"Grid"', SampleGridSpacing="4 4 4 2 2 1").levels
+    assert [level.sampler.grid_spacing_voxels for level in grid] == [(4, 4, 4), (2, 2, 1)]
+    assert plan(ImageSampler='"Grid"').levels[1].sampler.grid_spacing_voxels == (2, 2, 2)
+    region = {"UseRandomSampleRegion": '"true"'}
+    assert plan(**region).levels[0].sampler.sample_region_size is None
+    assert plan(**region, SampleRegionSize="50").levels[1].sampler.sample_region_size == (50, 50, 50)
+    sizes = plan(**region, SampleRegionSize="50 50 50 30 30 20").levels
+    assert [level.sampler.sample_region_size for level in sizes] == [(50, 50, 50), (30, 30, 20)]
+    assert plan(ImageSampler='"Random"', **region).levels[0].sampler.use_random_sample_region is False
+    assert [level.sampler.number_of_samples for level in plan(NumberOfSpatialSamples="100 200").levels] == [100, 200]
+
+
+def test_a_random_sampler_that_never_draws_anew_is_warned_of(resolved) -> None:
+    (problem,) = resolved(NewSamplesEveryIteration=None).problems
+    assert (problem.severity, problem.parameter) == ("warning", "NewSamplesEveryIteration")
+
+
+def test_erosion_of_masks(plan) -> None:
+    def eroded(**changes: str) -> list[tuple[bool, bool]]:
+        return [(level.erode_fixed_mask, level.erode_moving_mask) for level in plan(**changes).levels]
+
+    assert eroded(ErodeMask='"false"') == [(False, False)] * 2
+    assert eroded(ErodeMask='"false"', ErodeFixedMask='"true" "false"') == [(True, False), (False, False)]
+    assert eroded(ErodeMovingMask='"false"', ErodeMovingMask0='"true"') == [(True, True)] * 2
+
+
+def test_output(plan) -> None:
+    made = plan(
+        ResultImagePixelType='"ushort"', ResultImageFormat='".nii.gz"', ITKTransformOutputFileNameExtension='"h5"',
+        OutputTransformParameterFileFormat='"TOML"', WriteResultImageAfterEachResolution='"false" "true"',
+        ResampleInterpolator='"FinalNearestNeighborInterpolator"', DefaultPixelValue="-1000",
+        WriteTransformParametersEachResolution='"true"',
+    )  # fmt: skip
+    assert made.output.result_image_pixel_type == "unsigned short"
+    assert made.output.result_image_format == "nii.gz"
+    assert (made.output.itk_transform_extension, made.output.transform_file_format) == ("h5", "toml")
+    assert (made.output.resample_interpolation_order, made.output.default_pixel_value) == (0, -1000)
+    assert [level.write_result_image for level in made.levels] == [False, True]
+    assert [level.write_transform for level in made.levels] == [True, True]
+
+
+def test_interpolation_orders(plan) -> None:
+    assert plan(Interpolator='"NearestNeighborInterpolator"').levels[0].interpolation_order == 0
+    by_level = plan(Interpolator='"BSplineInterpolator"', BSplineInterpolationOrder="1 3").levels
+    assert [level.interpolation_order for level in by_level] == [1, 3]
+
+
+def test_seed_0_is_a_seed(plan) -> None:
+    assert plan(RandomSeed="0").random_seed == 0
+
+
+# the whole
+
+
+def test_effective_values_name_their_origin(resolved) -> None:
+    effective = {value.name: value for value in resolved().effective}
+    assert (effective["NumberOfResolutions"].values, effective["NumberOfResolutions"].origin) == (("2",), "map.txt:2")
+    assert (effective["RandomSeed"].values, effective["RandomSeed"].origin) == (("121212",), "default")
+    assert effective["SP_A"].values == ("20.0", "20.0")
+
+
+def test_plan_or_raise_names_every_fault() -> None:
+    raw = parse_parameter_text('(Metric "Impact")\n(Transform "Affine")', "bad.txt")
+    with pytest.raises(ParameterMapError, match=r"bad.txt:2 Transform(.|\n)*") as caught:
+        plan_or_raise(raw)
+    assert all(role in str(caught.value) for role in ("Optimizer", "ImageSampler"))
+    assert len(caught.value.problems) == 3
+
+
+def test_files_that_are_no_maps() -> None:
+    transform = parse_parameter_text('(Transform "EulerTransform")\n(TransformParameters 0 0 0)', "t.txt")
+    assert "transform file" in resolve(transform).problems[0].message
+    assert "not a parameter map" in resolve(parse_parameter_text("(Alpha 1)", "x.txt")).problems[0].message
+    assert "not a parameter map" in resolve(parse_parameter_text("", "x.txt")).problems[0].message

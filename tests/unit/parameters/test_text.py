@@ -1,0 +1,93 @@
+"""elastix's text form and its corners."""
+
+import pytest
+
+from elastix_impact.errors import InputError, ParameterMapError
+from elastix_impact.parameters.problems import Problem
+from elastix_impact.parameters.text import parse_parameter_text, read_parameter_map, write_parameter_text
+
+
+def values(text: str) -> dict[str, tuple[str, ...]]:
+    return {name: entry.values for name, entry in parse_parameter_text(text, "map.txt").entries.items()}
+
+
+def faults(text: str) -> list[Problem]:
+    with pytest.raises(ParameterMapError) as caught:
+        parse_parameter_text(text, "map.txt")
+    return [problem for problem in caught.value.problems if isinstance(problem, Problem)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('(Name 1 2.5 "three")', {"Name": ("1", "2.5", "three")}),
+        ('  ( Name  "a b"\t7 )  ', {"Name": ("a b", "7")}),
+        ("(A 1) // why\n// (B 2)\n\n(C 3)", {"A": ("1",), "C": ("3",)}),
+        ('(Path "http://host/x")//end', {"Path": ("http://host/x",)}),
+        ("(A 1)\r\n(B 2)\r(C 3)", {"A": ("1",), "B": ("2",), "C": ("3",)}),
+        ("(SP_a 1)\n(SP_A 2)\n(With-dash 3)", {"SP_a": ("1",), "SP_A": ("2",), "With-dash": ("3",)}),
+        ('(A "1""2"3)', {"A": ("1", "2", "3")}),
+        ('(A "(x)" "")', {"A": ("(x)", "")}),
+        ("", {}),
+    ],
+)
+def test_grammar(text: str, expected: dict[str, tuple[str, ...]]) -> None:
+    assert values(text) == expected
+
+
+def test_lines_are_counted_from_1() -> None:
+    raw = parse_parameter_text("// title\r\n\r\n(A 1)\r\n(B 2)", "map.txt")
+    assert (raw.line("A"), raw.line("B"), raw.line("C")) == (3, 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("(A 1", "not closed"),
+        ("A 1)", "outside of parentheses"),
+        ('(A "1)', "quote"),
+        ("(A)", "no value"),
+        ("(A )", "no value"),
+        ("()", "no parameter name"),
+        ('("A" 1)', "no parameter name"),
+        ("(A 1) (B 2)", "can't make sense"),
+        ('(A"x")', "no space"),
+        ("(A.B 1)", "no space"),
+        ("(A 1) stray", "not closed"),
+    ],
+)
+def test_each_fault_has_its_line_and_a_remedy(line: str, words: str) -> None:
+    (fault,) = faults(f"(Fine 1)\n{line}\n(Fine2 1)")
+    assert (fault.severity, fault.source, fault.line) == ("error", "map.txt", 2)
+    assert words in fault.message
+    assert fault.remedy
+    assert str(fault).startswith("map.txt:2")
+
+
+def test_all_faults_at_once_and_duplicates_with_both_lines() -> None:
+    found = faults("(A 1)\n(B\n(A 2)\nrest")
+    assert [fault.line for fault in found] == [2, 3, 4]
+    assert "line 1" in found[1].message
+    assert found[1].parameter == "A"
+
+
+def test_a_text_that_is_no_map_is_one_fault() -> None:
+    (fault,) = faults("Dear all,\nplease find enclosed\n")
+    assert "not a parameter map" in fault.message
+
+
+def test_files(tmp_path) -> None:
+    path = tmp_path / "map.txt"
+    path.write_bytes(b"\xef\xbb\xbf(A 1)\r\n")
+    assert read_parameter_map(path).values("A") == ("1",)
+    path.write_bytes(b"\x00\xff\xfe\x80")
+    for broken in (path, tmp_path / "absent.txt", tmp_path):
+        with pytest.raises(InputError, match=str(broken)):
+            read_parameter_map(broken)
+
+
+def test_writing() -> None:
+    text = write_parameter_text({"A": [1, 0.1, True, "x y"], "B": [2.0], "C": [1e-20]})
+    assert text == '(A 1 0.1 "true" "x y")\n(B 2)\n(C 1e-20)\n'
+    with pytest.raises(InputError, match="quote"):
+        write_parameter_text({"A": ['say "x"']})

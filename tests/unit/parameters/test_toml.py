@@ -1,0 +1,28 @@
+"""The TOML form."""
+
+import pytest
+
+from elastix_impact.errors import ParameterMapError
+from elastix_impact.parameters.text import read_parameter_map
+from elastix_impact.parameters.toml import parse_parameter_toml, write_parameter_toml
+
+
+def test_values_are_those_of_the_text_form() -> None:
+    raw = parse_parameter_toml('# c\nA = 1\nB = [0.5, "x", true]\nC = "a\\"b"\n', "map.toml")
+    assert [raw.values(name) for name in "ABC"] == [("1",), ("0.5", "x", "true"), ('a"b',)]
+    assert [raw.line(name) for name in "ABC"] == [2, 3, 4]
+
+
+@pytest.mark.parametrize("text", ["A = ", "A = 1\nA = 2", "[A]\nB = 1", "A = []", "A = [[1]]", "A = 2026-01-01"])
+def test_faults(text: str) -> None:
+    with pytest.raises(ParameterMapError, match=r"map\.toml"):
+        parse_parameter_toml(text, "map.toml")
+
+
+def test_suffix_decides(tmp_path) -> None:
+    path = tmp_path / "map.toml"
+    path.write_text(write_parameter_toml({"Metric": ["Impact"], "Spacing": [1.5, 2.0], "Flag": [True]}))
+    raw = read_parameter_map(path)
+    assert raw.values("Metric") == ("Impact",)
+    assert raw.values("Spacing") == ("1.5", "2.0")
+    assert raw.values("Flag") == ("true",)
