@@ -52,7 +52,7 @@ class ElastixImpactError(Exception):
             parts.append(f"Expected: {self.expected}".rstrip("."))
         if self.remedy:
             parts.append(self.remedy.rstrip("."))
-        return ". ".join(parts) + "."
+        return (". ".join(parts) + ".").replace("?.", "?")
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.where, self.expected, self.remedy)

@@ -1,7 +1,13 @@
 """Images from files and into files."""
 
+import contextlib
 import difflib
+import gzip
+import os
+import sys
 import warnings
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -60,10 +66,13 @@ def _read(path: Path) -> sitk.Image:
     if path.stat().st_size == 0:
         raise ImageError("the file is empty", where=str(path), remedy="Copy or export the image again")
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    if path.suffix.lower() == ".gz":
+        _check_gzip(path)
     if is_nifti(path) and has_twin(path):
         return read_with_nibabel(path)
     try:
-        return sitk.ReadImage(str(path))
+        with _library_chatter_off():
+            return sitk.ReadImage(str(path))
     except RuntimeError as error:
         if is_nifti(path) and "orthonormal" in str(error):
             return read_with_nibabel(path)
@@ -76,10 +85,38 @@ def _read(path: Path) -> sitk.Image:
         ) from error
 
 
+def _check_gzip(path: Path) -> None:
+    """Refuse a damaged .gz, which ITK reads as far as it goes and fills up with zeros."""
+    try:
+        with gzip.open(path) as file:
+            while file.read(1 << 22):
+                pass
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ImageError(
+            f"the image is damaged: {error}", where=str(path), remedy="Copy or export the image again"
+        ) from error
+
+
+@contextlib.contextmanager
+def _library_chatter_off() -> Iterator[None]:
+    """Keep what the format libraries print themselves off stderr; their exceptions say it better."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    silent = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silent, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(silent)
+        os.close(kept)
+
+
 def _essence(error: RuntimeError) -> str:
     """The part of an ITK exception that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].split("): ")[-1].rstrip(".") if lines else "unknown"
+    said = [line for line in lines if not line.startswith(("Reason:", "sitk::ERROR", "Exception thrown", "-"))]
+    return (said or lines or ["unknown"])[-1].split("): ")[-1].split(": /")[0].split(" from /")[0].rstrip(".")
 
 
 def _near_names(path: Path) -> str:

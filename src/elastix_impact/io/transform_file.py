@@ -180,7 +180,8 @@ def _fixed_grid(keys: Keys) -> Grid:
 def read_transform_chain(path: Path) -> AbstractTransform:
     """The transform in a file together with all that come before it.
 
-    A name of an initial transform is tried from the working directory, then from the file's own folder.
+    A name of an initial transform is tried from the file's own folder, then from the working directory (elastix tries
+    them the other way round, and so may pick up a file of another run).
 
     Raises
     ------
@@ -202,12 +203,12 @@ def _chain(path: Path, seen: tuple[Path, ...]) -> AbstractTransform:
     if record.initial is None:
         return record.transform
     here = path.parent / record.initial
-    initial_path = record.initial if record.initial.is_file() or not here.is_file() else here
+    initial_path = here if here.is_file() else record.initial
     if not initial_path.is_file():
         raise TransformFileError(
             f"its initial transform {record.initial} is missing",
             where=str(path),
-            expected=f"{record.initial.absolute()} or {here.absolute()}",
+            expected=f"{here.absolute()} or {record.initial.absolute()}",
             remedy="Put the file there, or correct InitialTransformParameterFileName",
         )
     return CompositeTransform(_chain(initial_path, (*seen, resolved)), record.transform, record.combination)

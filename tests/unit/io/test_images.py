@@ -164,6 +164,17 @@ def test_images_that_cannot_be_used_are_named_with_the_reason(tmp_path, make, sa
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("suffix", [".mha", ".nii", ".nii.gz", ".nrrd"])
+def test_half_a_file_is_refused_and_nothing_else_is_printed(tmp_path, suffix, capfd):
+    path = tmp_path / f"image{suffix}"
+    _write(path, np.random.default_rng(0).random((9, 9, 9)))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ImageError, match="damaged") as caught:
+        read_image(path)
+    assert str(caught.value).count("\n") == 0
+    assert capfd.readouterr().err == ""
+
+
 def test_a_missing_image_suggests_its_neighbour(tmp_path):
     _write(tmp_path / "FixedImage.nii.gz", np.random.default_rng(0).random((3, 4, 5)))
     with pytest.raises(ImageError, match=r"Did you mean FixedImage\.nii\.gz"):

@@ -49,16 +49,16 @@ def _smooth_noise(shape, seed=0):
 
 def _metric(models, fixed, moving, *, model="strided", mask=(True, False), layers=None, voxel=None, **options):
     grid = fixed.grid
-    side = ModelInput(
-        models[model], 2 if model.endswith("2") else 3, 1, (0, 0, 0), voxel or grid.spacing, tuple(mask)
-    )
+    side = ModelInput(models[model], 2 if model.endswith("2") else 3, 1, (0, 0, 0), voxel or grid.spacing, tuple(mask))
     settings = {
         "moving_mask": None, "image_order": 1, "feature_order": 3, "update_interval": -1,
         "generator": torch.Generator().manual_seed(1), "level": 0, "sink": None,
     } | options  # fmt: skip
     moving_mask = settings.pop("moving_mask")
     layers = layers or [LayerComparison("L2", 1.0, 99, 0)] * sum(mask)
-    return StaticImpact(fixed, moving, moving_mask, fixed_models=[side], moving_models=[side], layers=layers, **settings)
+    return StaticImpact(
+        fixed, moving, moving_mask, fixed_models=[side], moving_models=[side], layers=layers, **settings
+    )
 
 
 def _pair(grid=GRID):
@@ -86,7 +86,9 @@ def test_a_shifted_copy_matches_at_its_shift(models):
     moving = Image(fixed.data, GRID.shifted(tuple(shift.tolist())))
     metric = _metric(models, fixed, moving, mask=(True, True), layers=[LayerComparison("L1", 1.0, 99, 0)] * 2)
     inner = FullSampler(GRID, None, "cpu").draw()
-    assert _raw(metric, TranslationTransform(shift), inner) == pytest.approx({"L10": 0, "L11": 0}, abs=1e-3)
+    assert _raw(metric, TranslationTransform(shift), inner) == pytest.approx(
+        {"L1 layer 0": 0, "L1 layer 1": 0}, abs=1e-3
+    )
     assert min(_raw(metric, _still(), inner).values()) > 10
 
 
@@ -96,7 +98,9 @@ def test_turning_both_images_in_the_world_changes_nothing(models, direction, vox
     fixed, moving = _pair()
     matrix = torch.tensor(direction)
     shift = torch.tensor([1.5, -2.0, 2.5])
-    expected = _raw(_metric(models, fixed, moving, voxel=voxel), TranslationTransform(shift), GRID.world_points(torch.float32))
+    expected = _raw(
+        _metric(models, fixed, moving, voxel=voxel), TranslationTransform(shift), GRID.world_points(torch.float32)
+    )
     grid = replace(GRID, direction=direction, origin=tuple((matrix @ torch.tensor(GRID.origin)).tolist()))
     turned = _metric(models, Image(fixed.data, grid), Image(moving.data, grid), voxel=voxel)
     got = _raw(turned, TranslationTransform(matrix @ shift), grid.world_points(torch.float32))
@@ -108,7 +112,9 @@ def test_non_square_2d_images_keep_their_axes(models, shape):
     grid = Grid.axis_aligned(shape, (2.0, 3.0), (5.0, -7.0))
     fixed = Image(_smooth_noise(grid.shape), grid)
     written = {}
-    metric = _metric(models, fixed, fixed, model="mind2", mask=(True,), sink=lambda name, data, g: written.update({name: (data, g)}))
+    metric = _metric(
+        models, fixed, fixed, model="mind2", mask=(True,), sink=lambda name, data, g: written.update({name: (data, g)})
+    )
     assert metric.channels == (4,)
     torch.testing.assert_close(written["Fixed_0_2.00_3.00mm"][0][0], fixed.data)
     assert written["Fixed_0_0"][1] == grid
@@ -154,22 +160,22 @@ def test_features_updated_on_the_way_still_match_at_the_true_motion(models):
     turn = 0.05
     parameters = torch.tensor([1.0, -turn, 0.0, turn, 1.0, 0.0, 0.0, 0.0, 1.0, 2.0, -2.0, 3.0])
     start, true = AffineTransform(parameters, (0.0, 0.0, 0.0)), TranslationTransform(torch.tensor([2.5, -1.5, 3.5]))
-    before = {name: _raw(metric, t, points)["L20"] for name, t in (("start", start), ("true", true))}
+    before = {name: _raw(metric, t, points)["L2 layer 0"] for name, t in (("start", start), ("true", true))}
     metric.begin_iteration(4, CompositeTransform(_still(), start))
-    assert _raw(metric, true, points)["L20"] == before["true"]
+    assert _raw(metric, true, points)["L2 layer 0"] == before["true"]
     metric.begin_iteration(5, CompositeTransform(_still(), start))
-    assert _raw(metric, true, points)["L20"] < 0.2 * before["start"]
-    assert _raw(metric, start, points)["L20"] == pytest.approx(before["start"], rel=0.1)
+    assert _raw(metric, true, points)["L2 layer 0"] < 0.2 * before["start"]
+    assert _raw(metric, start, points)["L2 layer 0"] == pytest.approx(before["start"], rel=0.1)
 
 
 def test_subsets_change_with_the_generator_and_keep_the_mean(models):
     fixed, moving = _pair()
     metric = _metric(models, fixed, moving, model="mind3", mask=(True,), layers=[LayerComparison("L1", 1.0, 3, 0)])
     points = GRID.world_points(torch.float32)
-    values = [_raw(metric, _still(), points)["L10"] for _ in range(200)]
+    values = [_raw(metric, _still(), points)["L1 layer 0"] for _ in range(200)]
     everything = _metric(models, fixed, moving, model="mind3", mask=(True,), layers=[LayerComparison("L1", 1.0, 12, 0)])
     assert len(set(values)) > 50
-    assert sum(values) / 200 == pytest.approx(_raw(everything, _still(), points)["L10"], rel=0.02)
+    assert sum(values) / 200 == pytest.approx(_raw(everything, _still(), points)["L1 layer 0"], rel=0.02)
 
 
 def test_pca_keeps_the_directions_of_most_variance(generator):
@@ -184,12 +190,37 @@ def test_pca_keeps_the_directions_of_most_variance(generator):
 
 def test_layers_that_do_not_fit_are_refused_with_both_numbers(models):
     fixed, moving = _pair()
-    sides = [ModelInput(models["strided"], 3, 1, (0, 0, 0), GRID.spacing, mask) for mask in ((True, False), (False, True))]
-    options = {"image_order": 1, "feature_order": 1, "update_interval": -1, "generator": torch.Generator(), "level": 0, "sink": None}
+    sides = [
+        ModelInput(models["strided"], 3, 1, (0, 0, 0), GRID.spacing, mask) for mask in ((True, False), (False, True))
+    ]
+    options = {
+        "image_order": 1,
+        "feature_order": 1,
+        "update_interval": -1,
+        "generator": torch.Generator(),
+        "level": 0,
+        "sink": None,
+    }
     with pytest.raises(ModelError, match="3 fixed and 2 moving channels"):
-        StaticImpact(fixed, moving, None, fixed_models=sides[:1], moving_models=sides[1:], layers=[LayerComparison("L2", 1.0, 1, 0)], **options)
+        StaticImpact(
+            fixed,
+            moving,
+            None,
+            fixed_models=sides[:1],
+            moving_models=sides[1:],
+            layers=[LayerComparison("L2", 1.0, 1, 0)],
+            **options,
+        )
     with pytest.raises(ModelError, match="fixed models give 2 layers"):
-        StaticImpact(fixed, moving, None, fixed_models=sides, moving_models=sides[1:], layers=[LayerComparison("L2", 1.0, 1, 0)], **options)
+        StaticImpact(
+            fixed,
+            moving,
+            None,
+            fixed_models=sides,
+            moving_models=sides[1:],
+            layers=[LayerComparison("L2", 1.0, 1, 0)],
+            **options,
+        )
 
 
 def test_voxel_and_layer_grids_lie_where_the_voxels_are():
@@ -200,4 +231,6 @@ def test_voxel_and_layer_grids_lie_where_the_voxels_are():
     layer = LayerGeometry(2, (2.0, 2.0, 2.0), (0.5, 0.5, 0.5), (3, 3, 3), global_context=False, measured=True)
     placed = layer_grid(coarse, torch.zeros(2, 7, 5, 6), layer)
     assert placed.spacing == (8.0, 8.0, 8.0)
-    torch.testing.assert_close(coarse.to_index(placed.to_world(torch.tensor([[1.0, 0, 0]]))), torch.tensor([[2.5, 0.5, 0.5]]))
+    torch.testing.assert_close(
+        coarse.to_index(placed.to_world(torch.tensor([[1.0, 0, 0]]))), torch.tensor([[2.5, 0.5, 0.5]])
+    )

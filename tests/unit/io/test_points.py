@@ -1,0 +1,120 @@
+"""Landmark files of every form, and their faults with file and line."""
+
+import json
+
+import pytest
+import torch
+
+from elastix_impact.errors import LandmarkError
+from elastix_impact.geometry.grid import Grid
+from elastix_impact.io.points import Landmarks, pair_landmarks, read_points, write_points
+from elastix_impact.io.warning import InputWarning
+
+GRID = Grid((10, 20, 30), (2.0, 3.0, 4.0), (100.0, 200.0, 300.0), ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)))
+
+
+def _read(tmp_path, name, text, grid=None):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8", newline="")
+    return read_points(path, grid)
+
+
+def test_written_points_are_read_back_exactly(tmp_path):
+    points = torch.rand(50, 3, dtype=torch.float64) * 4000 - 2000
+    write_points(tmp_path / "p.txt", points)
+    assert torch.equal(read_points(tmp_path / "p.txt", None).world_points, points)
+
+
+@pytest.mark.parametrize("head", ["index\n", ""])
+def test_indices_become_world_points_of_their_image(tmp_path, head):
+    points = _read(tmp_path, "p.txt", f"{head}2\n0 0 0\n1 2 3\n", GRID).world_points
+    assert points.tolist() == [[100, 200, 300], [102, 212, 294]]
+
+
+def test_blank_lines_comments_and_windows_line_ends_do_not_matter(tmp_path):
+    text = "\ufeff# made by hand\r\npoint\r\n\r\n2\r\n1.5 2 3\r\n\r\n-4e1 5 6\r\n"
+    assert _read(tmp_path, "p.txt", text).world_points.tolist() == [[1.5, 2, 3], [-40, 5, 6]]
+
+
+def test_two_dimensional_points(tmp_path):
+    assert _read(tmp_path, "p.txt", "point\n1\n1 2\n").world_points.shape == (1, 2)
+
+
+@pytest.mark.parametrize(("system", "sign"), [("LPS", 1), ("RAS", -1), ("0", -1), ("1", 1)])
+def test_slicer_fiducials_in_both_coordinate_systems(tmp_path, system, sign):
+    text = (
+        "# Markups fiducial file version = 4.11\n"
+        f"# CoordinateSystem = {system}\n"
+        "# columns = id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID\n"
+        'a_1,1.5,2.5,3.5,0,0,0,1,1,1,0,"carina, left",,\n'
+        "a_2,4,5,6,0,0,0,1,1,1,0,apex,,\n"
+    )
+    landmarks = _read(tmp_path, "p.fcsv", text)
+    assert landmarks.world_points.tolist() == [[sign * 1.5, sign * 2.5, 3.5], [sign * 4, sign * 5, 6]]
+    assert landmarks.labels == ("carina, left", "apex")
+
+
+@pytest.mark.parametrize(("system", "sign"), [("LPS", 1), ("RAS", -1)])
+def test_slicer_markups_json(tmp_path, system, sign):
+    markup = {
+        "type": "Fiducial",
+        "coordinateSystem": system,
+        "controlPoints": [{"label": "F-1", "position": [1.0, 2.0, 3.0]}, {"label": "F-2", "position": [4.0, 5.0, 6.0]}],
+    }
+    landmarks = _read(tmp_path, "p.mrk.json", json.dumps({"markups": [markup]}))
+    assert landmarks.world_points.tolist() == [[sign, 2 * sign, 3], [4 * sign, 5 * sign, 6]]
+    assert landmarks.labels == ("F-1", "F-2")
+
+
+def test_tables_with_named_columns(tmp_path):
+    assert _read(tmp_path, "p.csv", ",X,Y\n0,1.5,2\n1,3,4\n").world_points.tolist() == [[1.5, 2], [3, 4]]
+
+
+def _landmarks(labels, name):
+    points = torch.arange(3.0 * len(labels), dtype=torch.float64).reshape(-1, 3)
+    return Landmarks(points, tuple(labels), name)
+
+
+def test_pairs_are_found_by_label_whatever_the_order():
+    fixed, moving = pair_landmarks(_landmarks("abc", "f"), _landmarks("cab", "m"))
+    assert fixed[:, 0].tolist() == [0, 3, 6]
+    assert moving[:, 0].tolist() == [3, 6, 0]
+
+
+def test_labels_that_differ_leave_the_order_with_a_warning():
+    with pytest.warns(InputWarning, match="paired by their order"):
+        fixed, moving = pair_landmarks(_landmarks("abc", "f"), _landmarks("abd", "m"))
+    assert torch.equal(fixed, moving)
+
+
+def test_unequal_numbers_are_refused_with_both():
+    with pytest.raises(LandmarkError, match="3 fixed landmarks in f and 2 moving ones"):
+        pair_landmarks(_landmarks("abc", "f"), _landmarks("ab", "m"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("p.txt", "", "empty"),
+        ("p.txt", "point\n3\n1 2 3\n", "3 points are announced and 1 follow"),
+        ("p.txt", "point\n1 2 3\n", r"p\.txt:2: the number of points is missing"),
+        ("p.txt", "point\n2\n1 2 3\n1 two 3\n", r"p\.txt:4: no number in '1 two 3'"),
+        ("p.txt", "point\n2\n1 2 3\n1 2\n", r"p\.txt:4: 2 numbers"),
+        ("p.txt", "point\n1\n1 2 nan\n", "NaN"),
+        ("p.txt", "index\n1\n1 2 3\n", "their image is not known"),
+        ("p.mrk.json", "{", "not a Slicer markups file"),
+        ("p.mrk.json", '{"markups": [{"controlPoints": []}]}', "no control points"),
+        ("p.fcsv", "# CoordinateSystem = LPS\n1,a,2,3\n", r"p\.fcsv:2: no number"),
+        ("p.fcsv", "# CoordinateSystem = XYZ\n1,1,2,3\n", "unknown coordinate system"),
+        ("p.csv", "a,b\n1,2\n", "columns are a, b"),
+    ],
+)
+def test_faults_are_named_with_file_and_line(tmp_path, name, text, says):
+    with pytest.raises(LandmarkError, match=says) as caught:
+        _read(tmp_path, name, text)
+    assert name in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(LandmarkError, match=r"nowhere\.txt: no such landmark file"):
+        read_points(tmp_path / "nowhere.txt", None)
