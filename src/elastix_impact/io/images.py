@@ -21,7 +21,7 @@ from elastix_impact.geometry.image import Image
 
 from .atomic import output_errors, written_whole
 from .dicom import read_series
-from .nifti import has_twin, is_nifti, read_with_nibabel
+from .nifti import check_complete, has_twin, is_nifti, read_with_nibabel
 from .pixels import numpy_type, pixel_type_of
 from .warning import InputWarning
 
@@ -68,6 +68,8 @@ def _read(path: Path) -> sitk.Image:
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     if path.suffix.lower() == ".gz":
         _check_gzip(path)
+    elif is_nifti(path):
+        check_complete(path)
     if is_nifti(path) and has_twin(path):
         return read_with_nibabel(path)
     try:

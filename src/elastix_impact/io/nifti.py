@@ -33,6 +33,21 @@ def is_nifti(path: Path) -> bool:
     return path.name.lower().endswith((".nii", ".nii.gz"))
 
 
+def check_complete(path: Path) -> None:
+    """Refuse an uncompressed NIfTI file that is shorter than its header says; ITK would read zeros for the rest."""
+    try:
+        data = cast(Any, nib.load(path)).dataobj
+        wanted = data.offset + math.prod(data.shape) * data.dtype.itemsize
+    except (OSError, ValueError, AttributeError, ImageFileError):
+        return
+    if path.stat().st_size < wanted:
+        raise ImageError(
+            f"the image is damaged: it has {path.stat().st_size} bytes of {wanted}",
+            where=str(path),
+            remedy="Copy or export the image again",
+        )
+
+
 def read_with_nibabel(path: Path) -> sitk.Image:
     """The image with its axes turned to the nearest perpendicular ones (polar decomposition).
 
@@ -51,7 +66,7 @@ def read_with_nibabel(path: Path) -> sitk.Image:
         data = np.asanyarray(image.dataobj)
         affine = np.asarray(image.affine, dtype=np.float64)
     except (OSError, ValueError, ImageFileError) as error:
-        raise ImageError(f"the image is damaged: {error}", where=str(path)) from error
+        raise ImageError("the image is damaged", where=str(path), remedy="Copy or export the image again") from error
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
     axes = np.diag([-1.0, -1.0, 1.0]) @ affine[:3, :3] / spacing
     left, _, right = np.linalg.svd(axes)
