@@ -41,10 +41,17 @@ class _Values:
 
 def _run(case, folder):
     plan = plan_or_raise(read_parameter_map(folder / "maps" / f"{case}.txt"))
-    fixed, moving = (read_image(folder / "inputs" / f"{VALUES[case]['pair']}_{role}.mha") for role in ("fixed", "moving"))
+    fixed, moving = (
+        read_image(folder / "inputs" / f"{VALUES[case]['pair']}_{role}.mha") for role in ("fixed", "moving")
+    )
     watcher = _Values()
     result = register(
-        plan, fixed, moving, find_model=lambda name, dimension: folder / name, device=torch.device("cpu"), observers=[watcher]
+        plan,
+        fixed,
+        moving,
+        find_model=lambda name, dimension: folder / name,
+        device=torch.device("cpu"),
+        observers=[watcher],
     )
     return watcher.first, result.current
 

@@ -195,6 +195,8 @@ def as_integer(text: str) -> int | None:
 
 def as_number(text: str) -> float | None:
     """The finite number, None if it is none."""
+    if "_" in text:
+        return None
     try:
         number = float(text)
     except ValueError:

@@ -19,6 +19,7 @@ from .resolving.output import resolve_output
 from .resolving.transform import resolve_transform
 
 _LARGEST_SEED = 2**32 - 1
+_MOST_LEVELS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def resolve(raw: RawParameterMap, *, dimension: int | None = None) -> Resolution
         return Resolution(None, (refusal,))
     reader = Reader(raw)
     components = resolve_components(reader)
-    levels = reader.integer("NumberOfResolutions")
+    levels = _number_of_levels(reader)
     plan = None if components is None else _plan(reader, components, levels, dimension)
     names = lint(raw, reader.used, levels)
     if components is None:
@@ -111,6 +112,14 @@ def _plan(reader: Reader, components: Components, number: int, known_dimension: 
         levels=levels,
         output=output,
     )
+
+
+def _number_of_levels(reader: Reader) -> int:
+    name = "NumberOfResolutions"
+    levels = reader.integer(name)
+    if levels > _MOST_LEVELS:
+        reader.note("error", name, f"{levels} is too large", f"Give at most {_MOST_LEVELS}; 3 to 5 are usual")
+    return min(levels, _MOST_LEVELS)
 
 
 def _seed(reader: Reader) -> int:

@@ -67,7 +67,9 @@ def test_resize_agrees_with_simpleitk(order, generator):
     image.SetSpacing(OBLIQUE.spacing)
     interpolator = {0: sitk.sitkNearestNeighbor, 1: sitk.sitkLinear, 3: sitk.sitkBSpline}[order]
     expected = sitk.GetArrayFromImage(
-        sitk.Resample(image, size, sitk.Transform(), interpolator, (0, 0, 0), spacing, (1, 0, 0, 0, 1, 0, 0, 0, 1), -9.0)
+        sitk.Resample(
+            image, size, sitk.Transform(), interpolator, (0, 0, 0), spacing, (1, 0, 0, 0, 1, 0, 0, 0, 1), -9.0
+        )
     )
     got = resize(volume, size, tuple(a / b for a, b in zip(spacing, OBLIQUE.spacing)), order).numpy()
     inside = expected != -9.0

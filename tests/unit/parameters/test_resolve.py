@@ -181,6 +181,12 @@ def test_other_pyramids(plan, kind, last) -> None:
     assert (pyramid.kind, pyramid.shrink_factor, pyramid.smoothing_sigma) == (kind, (1.0,) * 3, (last,) * 3)
 
 
+def test_smoothing_pyramid_leaves_axes_of_factor_0_alone(plan) -> None:
+    pyramid = plan(FixedImagePyramid='"FixedSmoothingImagePyramid"', FixedImagePyramidSchedule="4 4 0 2 2 0").levels[0]
+    assert pyramid.fixed_pyramid.smoothing_sigma == (2, 2, 0)
+    assert pyramid.fixed_pyramid.shrink_factor == (4, 4, 1)
+
+
 def test_generic_keeps_half_a_voxel_where_a_coarse_level_does_not_shrink(plan) -> None:
     levels = plan(ImagePyramidSchedule="1 1 1 1 1 1").levels
     assert [level.fixed_pyramid.smoothing_sigma for level in levels] == [(0.5,) * 3, (0.0,) * 3]
@@ -248,6 +254,7 @@ def test_grid_spacing(plan) -> None:
         ({"Transform": '"EulerTransform"', "CenterOfRotation": "1 2 3"}, "CenterOfRotation"),
         ({"HowToCombineTransforms": '"Sum"'}, "HowToCombineTransforms"),
         ({"NumberOfResolutions": "0"}, "NumberOfResolutions"),
+        ({"NumberOfResolutions": "1000000000"}, "NumberOfResolutions"),
         ({"NumberOfSpatialSamples": "0"}, "NumberOfSpatialSamples"),
         ({"RequiredRatioOfValidSamples": "1.5"}, "RequiredRatioOfValidSamples"),
         ({"RandomSeed": "4294967296"}, "RandomSeed"),

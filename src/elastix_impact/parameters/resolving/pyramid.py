@@ -27,7 +27,10 @@ def resolve_pyramid(
     sigmas = explicit or _default_sigmas(kind, factors)
     return tuple(
         PyramidLevelPlan(
-            kind=kind, shrink_factor=factor, smoothing_sigma=sigma, sigma_unit="mm" if explicit else "voxels"
+            kind=kind,
+            shrink_factor=tuple(max(one, 1.0) for one in factor),
+            smoothing_sigma=sigma,
+            sigma_unit="mm" if explicit else "voxels",
         )
         for factor, sigma in zip(factors, sigmas)
     )
