@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, final
 
 Kind = Literal["bool", "int", "float", "text"]
 Indexing = Literal["once", "level", "level and axis", "axis", "list", "impact model", "impact layer", "metric"]
@@ -16,6 +16,7 @@ resolution's number, one value (or one per axis) per model. ``impact layer``: th
 """
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
     """One parameter.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, final
 
 from elastix_impact.errors import ParameterMapError
 
 Severity = Literal["error", "warning", "hint"]
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One fault or remark.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import final
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class RawEntry:
     """One parameter: its values as text, quotes removed, and its line (1-based; 0 = not from a text file)."""
@@ -16,6 +18,7 @@ class RawEntry:
     line: int
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class RawParameterMap:
     """All parameters of one file.

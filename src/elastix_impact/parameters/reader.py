@@ -15,6 +15,7 @@ from .raw import RawParameterMap
 T = TypeVar("T")
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class EffectiveValue:
     """A value that resolution used.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import cast, final
 
 from .lint import lint
 from .names import COMPONENTS
@@ -22,6 +22,7 @@ _LARGEST_SEED = 2**32 - 1
 _MOST_LEVELS = 20
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Resolution:
     """What came of a map.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, final
 
 from elastix_impact.parameters import native
 from elastix_impact.parameters.plan import LinearKind, PyramidKind, SamplerKind, SplineKind
@@ -15,6 +15,7 @@ Kind = TypeVar("Kind", bound=str)
 InterpolatorKind = Literal["Nearest", "Linear", "BSpline"]
 
 
+@final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Components:
     """The native kinds that the map names."""
