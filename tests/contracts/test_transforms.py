@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 import scipy.linalg
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 import torch
 from transform_contract import TransformContract
 

@@ -3,7 +3,7 @@
 import warnings
 from pathlib import Path
 
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 from elastix_impact.errors import ImageError
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import nibabel as nib
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 from nibabel.filebasedimages import ImageFileError
 
 from elastix_impact.errors import ImageError

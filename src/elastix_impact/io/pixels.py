@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 from elastix_impact.errors import InputError
 

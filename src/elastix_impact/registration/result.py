@@ -60,7 +60,7 @@ class IterationRecord:
     gradient_norm: float
     milliseconds: float
     valid_fraction: float
-    parts: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, float] = field(default_factory=dict[str, float])
     parameters: Tensor | None = None
 
 

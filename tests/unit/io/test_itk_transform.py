@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from transform_samples import GRIDS, points_inside, samples
 
 from elastix_impact.errors import TransformFileError
 from elastix_impact.io.itk_transform import read_initial_transform, read_itk_transform, write_itk_transform
 from elastix_impact.io.transform_file import TransformRecord, write_transform_file
 from elastix_impact.transforms.composite import CompositeTransform
+from transform_samples import GRIDS, points_inside, samples
 
 CASES = [(name, kind) for name, grid in GRIDS.items() for kind in samples(grid)]
 

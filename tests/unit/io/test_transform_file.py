@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from transform_samples import GRIDS, points_inside, samples
 
 from elastix_impact.errors import TransformFileError
 from elastix_impact.io.transform_file import (
@@ -13,6 +12,7 @@ from elastix_impact.io.transform_file import (
     write_transform_file,
 )
 from elastix_impact.transforms.composite import CompositeTransform
+from transform_samples import GRIDS, points_inside, samples
 
 CASES = [(name, kind) for name, grid in GRIDS.items() for kind in samples(grid)]
 

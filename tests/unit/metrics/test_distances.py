@@ -13,7 +13,7 @@ from elastix_impact.metrics.impact.distances import DISTANCES, NORMALISED
 
 def _reference(name, f, m):
     """Textbook definitions over lists of samples, numpy float64."""
-    n, channels = f.shape
+    channels = f.shape[1]
     per_sample = []
     for a, b in zip(f, m):
         norms = np.linalg.norm(a) * np.linalg.norm(b)

@@ -11,7 +11,7 @@ from elastix_impact.geometry.image import Image
 from elastix_impact.metrics.impact.features import ModelInput, layer_grid, principal_axes, project, voxel_grid
 from elastix_impact.metrics.impact.static import LayerComparison, StaticImpact
 from elastix_impact.samplers.fixed import FullSampler
-from elastix_impact.transforms.affine import AffineTransform, identity_parameters
+from elastix_impact.transforms.affine import AffineTransform
 from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.translation import TranslationTransform
 from elastix_impact.zoo.export.mind import export_mind

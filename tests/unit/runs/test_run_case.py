@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 
 from elastix_impact.io.itk_transform import read_initial_transform
 from elastix_impact.io.points import read_points

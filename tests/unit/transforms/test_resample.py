@@ -3,7 +3,7 @@
 import math
 
 import pytest
-import SimpleITK as sitk  # noqa: N813
+import SimpleITK as sitk
 import torch
 
 from elastix_impact.geometry.grid import Grid

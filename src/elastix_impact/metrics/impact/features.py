@@ -19,6 +19,9 @@ from elastix_impact.zoo.run import extract_features
 FeatureSink = Callable[[str, Tensor, Grid], None]
 """Called with (file stem, map (C, *spatial), its grid) for every map that is to be written."""
 
+KeptVolume = Float[Tensor, "K *spatial"]
+"""A feature map after PCA."""
+
 
 @final
 @dataclass(frozen=True, eq=False)
@@ -125,7 +128,7 @@ def principal_axes(features: FeatureVolume, components: int) -> Float[Tensor, "C
     return vectors[:, -min(components, table.shape[0]) :].to(features)
 
 
-def project(features: FeatureVolume, axes: Float[Tensor, "C K"]) -> Float[Tensor, "K *spatial"]:
+def project(features: FeatureVolume, axes: Float[Tensor, "C K"]) -> KeptVolume:
     """`features` centred on their own channel means, in the coordinates of `axes`."""
     table = features.flatten(1)
     return (axes.T @ (table - table.mean(1, keepdim=True))).reshape(-1, *features.shape[1:])

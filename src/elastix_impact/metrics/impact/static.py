@@ -153,7 +153,8 @@ class StaticImpact(AbstractMetric):
         query = moving_points if self._warp is None else _pull_back(self._warp, world_points, moving_points)
         raw = [self._distance(index, world_points, query, weights, count) for index in range(len(self._layers))]
         value = self._weighted_sum(raw)
-        parts = {f"{layer.distance} layer {index}": r.detach() for index, (layer, r) in enumerate(zip(self._layers, raw))}
+        names = [f"{layer.distance} layer {index}" for index, layer in enumerate(self._layers)]
+        parts = {name: r.detach() for name, r in zip(names, raw)}
         return MetricValue(value, total / world_points.shape[0], parts)
 
     def _distance(
