@@ -70,6 +70,24 @@ def test_tables_with_named_columns(tmp_path):
     assert _read(tmp_path, "p.csv", ",X,Y\n0,1.5,2\n1,3,4\n").world_points.tolist() == [[1.5, 2], [3, 4]]
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_tables_with_labels_in_any_order_of_columns(tmp_path, mark):
+    text = "label,z,y,x\nb,3,2,1\na,6,5,4\n".replace(",", mark)
+    landmarks = _read(tmp_path, "p.csv", text)
+    assert landmarks.world_points.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert landmarks.labels == ("b", "a")
+
+
+def test_the_number_may_follow_the_kind_and_a_comment_a_point(tmp_path):
+    assert _read(tmp_path, "p.txt", "point 1\n1 2 3 // carina\n").world_points.tolist() == [[1, 2, 3]]
+
+
+def test_old_fiducial_files_without_a_header_are_ras(tmp_path):
+    landmarks = _read(tmp_path, "p.fcsv", "F_0,1,2,3,0,0,0,1,1,1,0,apex\n")
+    assert landmarks.world_points.tolist() == [[-1, -2, 3]]
+    assert landmarks.labels == ("apex",)
+
+
 def _landmarks(labels, name):
     points = torch.arange(3.0 * len(labels), dtype=torch.float64).reshape(-1, 3)
     return Landmarks(points, tuple(labels), name)
@@ -92,6 +110,10 @@ def test_unequal_numbers_are_refused_with_both():
         pair_landmarks(_landmarks("abc", "f"), _landmarks("ab", "m"))
 
 
+def _markup(point):
+    return '{"markups": [{"coordinateSystem": "RAS", "controlPoints": [{' + point + "}]}]}"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "says"),
     [
@@ -99,20 +121,55 @@ def test_unequal_numbers_are_refused_with_both():
         ("p.txt", "point\n3\n1 2 3\n", "3 points are announced and 1 follow"),
         ("p.txt", "point\n1 2 3\n", r"p\.txt:2: the number of points is missing"),
         ("p.txt", "point\n2\n1 2 3\n1 two 3\n", r"p\.txt:4: no number in '1 two 3'"),
-        ("p.txt", "point\n2\n1 2 3\n1 2\n", r"p\.txt:4: 2 numbers"),
-        ("p.txt", "point\n1\n1 2 nan\n", "NaN"),
+        ("p.txt", "point\n2\n1 2 3\n1 2\n", r"p\.txt:4: 2 coordinates\. Expected: 3"),
+        ("p.txt", "point\n1\n1 2 3 4\n", r"p\.txt:3: 4 numbers"),
+        ("p.txt", "point\n²\n1 2 3\n", r"p\.txt:2: the number of points is missing"),
+        ("p.txt", "point\n", r"p\.txt:1: the number of points is missing, found 'the end of the file'"),
+        ("p.txt", "point\n0\n", "there are no landmarks"),
+        ("p.txt", "point\n2\n1 2 3\n\n1 2 nan\n", r"p\.txt:5: a coordinate is NaN"),
         ("p.txt", "index\n1\n1 2 3\n", "their image is not known"),
-        ("p.mrk.json", "{", "not a Slicer markups file"),
-        ("p.mrk.json", '{"markups": [{"controlPoints": []}]}', "no control points"),
+        ("p.mrk.json", '{"markups":\n}', r"p\.mrk\.json:2: not valid JSON"),
+        ("p.mrk.json", '{"markups": 3}', "not a Slicer markups file"),
+        ("p.mrk.json", '{"markups": [{"controlPoints": ["x"]}]}', "not a Slicer markups file"),
+        ("p.mrk.json", '{"markups": [{"controlPoints": []}]}', "there are no landmarks"),
+        ("p.mrk.json", _markup('"position": [1, 2]'), "control point 1: 2 numbers"),
+        ("p.mrk.json", _markup('"position": [1, 2, NaN]'), "control point 1: a coordinate is NaN"),
+        ("p.mrk.json", _markup('"position": null, "label": "apex"'), '"apex" has no position'),
+        ("p.mrk.json", _markup('"position": [0, 0, 0], "positionStatus": "undefined"'), "has no position"),
+        ("p.fcsv", "1,1\n", r"p\.fcsv:1: no number"),
         ("p.fcsv", "# CoordinateSystem = LPS\n1,a,2,3\n", r"p\.fcsv:2: no number"),
         ("p.fcsv", "# CoordinateSystem = XYZ\n1,1,2,3\n", "unknown coordinate system"),
-        ("p.csv", "a,b\n1,2\n", "columns are a, b"),
+        ("p.csv", "a,b\n1,2\n", r"p\.csv:1: the columns are a, b"),
+        ("p.csv", "x,y,z\n\n\n1,2,q\n", r"p\.csv:4: no number"),
+        ("p.csv", "x,y,z\n1,2,3\n1,2\n", r"p\.csv:3: no number"),
+        ("p.csv", "x,y\n" + "1" * 200_000 + ",2\n", r"p\.csv:2: the line can't be split"),
+        ("p.csv", "", "empty"),
     ],
 )
 def test_faults_are_named_with_file_and_line(tmp_path, name, text, says):
     with pytest.raises(LandmarkError, match=says) as caught:
         _read(tmp_path, name, text)
     assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("labels", [("abc", "abd"), ("aab", "aba")])
+def test_labels_that_do_not_pair_are_not_used(labels):
+    with pytest.warns(InputWarning, match="the labels of f and m differ"):
+        pair_landmarks(_landmarks(labels[0], "f"), _landmarks(labels[1], "m"))
+
+
+def test_points_of_different_dimension_are_refused(tmp_path):
+    flat = _read(tmp_path, "p.txt", "point\n1\n1 2\n")
+    with pytest.raises(LandmarkError, match=r"2-D and 3-D"):
+        pair_landmarks(flat, _landmarks("a", "m"))
+    with pytest.raises(LandmarkError, match="2-D indices for an image of 3 dimensions"):
+        _read(tmp_path, "i.txt", "index\n1\n1 2\n", GRID)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    (tmp_path / "p.txt").write_bytes("point\n1\n1 2 3\n".encode("utf-16"))
+    with pytest.raises(LandmarkError, match="not text"):
+        read_points(tmp_path / "p.txt", None)
 
 
 def test_a_missing_file_is_named(tmp_path):
