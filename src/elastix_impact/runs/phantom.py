@@ -7,6 +7,7 @@ from typing import final
 
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool3d
 
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.io.images import write_image
@@ -21,6 +22,9 @@ GRID = Grid.axis_aligned((96, 80, 80), (2.5, 2.5, 2.5), (-118.75, -98.75, -98.75
 LANDMARKS = 100
 APART = 12.0
 """Smallest distance of two landmarks in mm."""
+
+MARGIN = 4
+"""Voxels of air around the body that belong to the mask."""
 
 CONTRAST = torch.tensor(
     [
@@ -85,12 +89,18 @@ def make_demo_case(folder: Path, seed: int = 121212) -> DemoCase:
     world_points = GRID.world_points()
     write_image(case.fixed, _ct(world_points, waves, generator), GRID, pixel_type="short")
     write_image(case.moving, _mr(world_points, waves, generator), GRID, pixel_type="short")
-    write_image(case.fixed_mask, (_on_grid(body, world_points) > 0.5).float(), GRID, pixel_type="unsigned char")
+    write_image(case.fixed_mask, _mask(world_points), GRID, pixel_type="unsigned char")
     landmarks = landmark_points(waves, generator)
     write_points(case.fixed_points, landmarks)
     write_points(case.moving_points, motion(landmarks))
     case.parameter_map.write_text(parameter_map_text())
     return case
+
+
+def _mask(world_points: Tensor) -> Tensor:
+    """The body and `MARGIN` voxels of air around it, 0 or 1 (z, y, x): without the air nothing would hold the skin."""
+    inside = (_on_grid(body, world_points) > 0.5).float()
+    return max_pool3d(inside[None, None], 2 * MARGIN + 1, stride=1, padding=MARGIN)[0, 0]
 
 
 def _ct(world_points: Tensor, waves: Tensor, generator: torch.Generator) -> Tensor:
