@@ -1,13 +1,11 @@
-"""Transforms in ITK's files (.tfm, .txt, .h5, ANTs' .mat), which 3D Slicer, ANTs and SimpleITK read."""
+"""Transforms into ITK's files, which 3D Slicer, ANTs and SimpleITK read, and out of files of ITK or elastix."""
 
 from pathlib import Path
 
-import numpy as np
 import SimpleITK as sitk
 import torch
 
 from elastix_impact.errors import OutputError, TransformFileError
-from elastix_impact.transforms.affine import AffineTransform
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
@@ -15,11 +13,12 @@ from elastix_impact.transforms.linear import AbstractLinearTransform
 from elastix_impact.transforms.translation import TranslationTransform
 
 from .atomic import written_whole
-from .images import grid_of
+from .itk_reading import read_itk_transform
 from .transform_file import read_transform_chain
 
+__all__ = ["read_initial_transform", "read_itk_transform", "write_itk_transform"]
+
 _ITK_SUFFIXES = (".tfm", ".h5", ".hdf5", ".mat", ".xfm")
-_PROBE_MM = 1000.0
 
 
 def read_initial_transform(path: Path) -> AbstractTransform:
@@ -33,70 +32,16 @@ def read_initial_transform(path: Path) -> AbstractTransform:
     path = Path(path)
     if not path.is_file():
         raise TransformFileError("no such transform file", where=str(path), remedy="Check the path")
-    with path.open("rb") as file:
-        start = file.read(64)
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        raise TransformFileError(
+            f"can't be read: {error.strerror}", where=str(path), remedy="Check its permissions"
+        ) from error
     if path.suffix.lower() in _ITK_SUFFIXES or start.startswith(b"#Insight Transform File"):
         return read_itk_transform(path)
     return read_transform_chain(path)
-
-
-def read_itk_transform(path: Path) -> AbstractTransform:
-    """The transform in an ITK file, float64: linear kinds as affine ones, B-splines, and composites of them.
-
-    Raises
-    ------
-    TransformFileError
-        If it can't be read, or holds a displacement field.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise TransformFileError("no such transform file", where=str(path), remedy="Check the path")
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        transform = sitk.ReadTransform(str(path))
-    except RuntimeError as error:
-        raise TransformFileError(
-            "not a transform that ITK can read", where=str(path), expected="an ITK .tfm, .txt, .h5 or .mat file"
-        ) from error
-    return _from_itk(transform.Downcast(), path)
-
-
-def _from_itk(transform: sitk.Transform, path: Path) -> AbstractTransform:
-    if isinstance(transform, sitk.CompositeTransform):
-        parts = [
-            _from_itk(transform.GetNthTransform(k).Downcast(), path) for k in range(transform.GetNumberOfTransforms())
-        ]
-        if not parts:
-            raise TransformFileError("an empty composite transform", where=str(path))
-        whole = parts[-1]
-        for part in reversed(parts[:-1]):
-            whole = CompositeTransform(whole, part, "Compose")
-        return whole
-    if isinstance(transform, sitk.BSplineTransform):
-        images = transform.GetCoefficientImages()
-        coefficients = np.concatenate([sitk.GetArrayFromImage(image).ravel() for image in images])
-        return BSplineTransform(torch.from_numpy(coefficients).double(), grid_of(images[0]), transform.GetOrder())
-    if isinstance(transform, sitk.DisplacementFieldTransform):
-        raise TransformFileError(
-            "a displacement field can't be an initial transform in this version",
-            where=str(path),
-            expected="a linear or B-spline transform, or a chain of them",
-        )
-    if isinstance(transform, sitk.TranslationTransform):
-        return TranslationTransform(torch.tensor(transform.GetOffset(), dtype=torch.float64))
-    if not transform.IsLinear():
-        raise TransformFileError(f"{transform.GetName()} is not supported", where=str(path))
-    return _affine(transform)
-
-
-def _affine(transform: sitk.Transform) -> AffineTransform:
-    """A linear ITK transform as matrix and translation, read off at the origin and at points along the axes."""
-    dimension = transform.GetDimension()
-    origin = np.asarray(transform.TransformPoint([0.0] * dimension))
-    ends = [transform.TransformPoint((np.eye(dimension)[k] * _PROBE_MM).tolist()) for k in range(dimension)]
-    matrix = (np.asarray(ends) - origin).T / _PROBE_MM
-    parameters = torch.from_numpy(np.concatenate([matrix.ravel(), origin]))
-    return AffineTransform(parameters, (0.0,) * dimension)
 
 
 def write_itk_transform(path: Path, transform: AbstractTransform) -> None:
@@ -112,11 +57,15 @@ def write_itk_transform(path: Path, transform: AbstractTransform) -> None:
     path = Path(path)
     itk_transform = _to_itk(transform.to(torch.float64), path)
     with written_whole(path) as temporary:
+        temporary.touch()  # a missing or closed folder is told apart from what ITK can't do
         try:
             sitk.WriteTransform(itk_transform, str(temporary))
         except RuntimeError as error:
             raise OutputError(
-                "ITK can't write this transform file", where=str(path), expected="a suffix .tfm, .txt or .h5"
+                "ITK can't write this transform file",
+                where=str(path),
+                expected="a suffix .tfm, .txt or .h5",
+                remedy="Check the suffix, and that the disk is not full",
             ) from error
 
 
@@ -124,7 +73,7 @@ def _to_itk(transform: AbstractTransform, path: Path) -> sitk.Transform:
     match transform:
         case CompositeTransform(combination="Add"):
             raise TransformFileError(
-                "transforms that are added can't be written in ITK's form",
+                "transforms whose displacements are added can't be written in ITK's form, which applies one after another",
                 where=str(path),
                 remedy='Use (HowToCombineTransforms "Compose")',
             )
@@ -149,7 +98,7 @@ def _spline_to_itk(transform: BSplineTransform) -> sitk.Transform:
     grid = transform.grid
     images = []
     for coordinate in transform.coefficients.reshape(grid.dimension, *grid.shape):
-        image = sitk.GetImageFromArray(coordinate.numpy())
+        image = sitk.GetImageFromArray(coordinate.detach().numpy())
         image.SetSpacing(grid.spacing)
         image.SetOrigin(grid.origin)
         image.SetDirection([value for row in grid.direction for value in row])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, final
 
-from elastix_impact.errors import TransformFileError
+from elastix_impact.errors import InputError, TransformFileError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.parameters.text import Value, read_parameter_map, write_parameter_text
 from elastix_impact.parameters.toml import write_parameter_toml
@@ -12,10 +12,13 @@ from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
 
 from .atomic import write_text_whole
+from .itk_reading import read_itk_transform
 from .transform_keys import Keys, transform_from, transform_keys
 
 Combination = Literal["Compose", "Add"]
 _NO_INITIAL = "NoInitialTransform"
+_ORDERS = {"FinalNearestNeighborInterpolator": 0, "FinalLinearInterpolator": 1}
+"""Interpolators whose order is in their name."""
 
 
 @final
@@ -70,6 +73,7 @@ def write_transform_file(path: Path, record: TransformRecord) -> None:
     OutputError
         If the file can't be written.
     """
+    path = Path(path)
     frame, resampling = _frame_keys(record), _resample_keys(record.resample)
     if path.suffix.lower() == ".toml":
         write_text_whole(path, write_parameter_toml(frame | resampling))
@@ -127,19 +131,18 @@ def read_transform_file(path: Path) -> TransformRecord:
         If it is missing, malformed, or of a kind that is not supported.
     """
     path = Path(path)
-    if not path.is_file():
-        raise TransformFileError("no such transform file", where=str(path), remedy="Check the path")
-    keys = Keys(read_parameter_map(path), path)
-    grid = _fixed_grid(keys)
-    exported = keys.path("TransformFileName")
-    transform = _exported_transform(exported, path) if exported else transform_from(keys)
+    keys = _keys(path)
+    grid = keys.grid("")
+    exported = keys.path("TransformFileName") if keys.text("Transform", "") == "File" else None
+    transform = read_itk_transform(_beside(exported, path)) if exported else transform_from(keys)
+    if transform.dimension != grid.dimension:
+        raise keys.fault("Size", f"has {grid.dimension} values for a transform of {transform.dimension} dimensions")
     initial = keys.path("InitialTransformParameterFileName") or keys.path("InitialTransformParametersFileName")
-    combination: Combination = "Add" if keys.text("HowToCombineTransforms", "Compose") == "Add" else "Compose"
     return TransformRecord(
         transform=transform,
         fixed_grid=grid,
         initial=initial,
-        combination=combination,
+        combination=_combination(keys),
         use_direction_cosines=keys.flag("UseDirectionCosines", True),
         fixed_pixel_type=keys.text("FixedInternalImagePixelType", "float"),
         moving_pixel_type=keys.text("MovingInternalImagePixelType", "float"),
@@ -154,27 +157,45 @@ def read_transform_file(path: Path) -> TransformRecord:
     )
 
 
-def _exported_transform(exported: Path, path: Path) -> AbstractTransform:
-    from .itk_transform import read_itk_transform
+def _keys(path: Path) -> Keys:
+    """The keys of a file that is there, is text, and is no map of settings."""
+    if not path.is_file():
+        raise TransformFileError("no such transform file", where=str(path), remedy="Check the path")
+    expected = "elastix's TransformParameters.<i>.txt or .toml, or ITK's .tfm, .txt, .h5 or .mat"
+    try:
+        raw = read_parameter_map(path)
+    except InputError as error:
+        where = error.where or (None if str(path) in error.what else str(path))
+        raise TransformFileError(
+            f"not a transform file: {error.what}", where=where, expected=expected, remedy=error.remedy
+        ) from error
+    if "Transform" not in raw or ("Metric" in raw and not raw.is_transform_file):
+        what = "a map of settings, no transform" if "Metric" in raw else "Transform: is missing"
+        raise TransformFileError(what, where=str(path), expected=expected, remedy="Give the file that a run wrote")
+    return Keys(raw, path)
 
-    beside = exported if exported.is_absolute() or exported.exists() else path.parent / exported
-    return read_itk_transform(beside)
+
+def _combination(keys: Keys) -> Combination:
+    name = keys.text("HowToCombineTransforms", "Compose")
+    if name == "Compose":
+        return "Compose"
+    if name == "Add":
+        return "Add"
+    raise keys.fault("HowToCombineTransforms", f'"{name}" is unknown', '"Compose" or "Add"')
+
+
+def _beside(name: Path, path: Path) -> Path:
+    """Where the file `name` that the file at `path` names is looked for: in its folder, then here."""
+    here = path.parent / name
+    return here if here.is_file() or not name.is_file() else name
 
 
 def _resample_order(keys: Keys) -> int:
-    name = keys.text("ResampleInterpolator", "FinalBSplineInterpolator")
-    if "Nearest" in name:
-        return 0
-    if "Linear" in name and "BSpline" not in name:
-        return 1
-    return int(keys.number("FinalBSplineInterpolationOrder", 3))
-
-
-def _fixed_grid(keys: Keys) -> Grid:
-    size = tuple(int(n) for n in keys.numbers("Size"))
-    dimension = len(size)
-    spacing, origin = keys.numbers("Spacing", dimension), keys.numbers("Origin", dimension)
-    return Grid(size, spacing, origin, keys.direction("Direction", dimension))
+    order = _ORDERS.get(keys.text("ResampleInterpolator", ""))
+    order = keys.integer("FinalBSplineInterpolationOrder", 3) if order is None else order
+    if order not in range(6):
+        raise keys.fault("FinalBSplineInterpolationOrder", f"is {order}", "0 to 5")
+    return order
 
 
 def read_transform_chain(path: Path) -> AbstractTransform:
@@ -202,13 +223,12 @@ def _chain(path: Path, seen: tuple[Path, ...]) -> AbstractTransform:
     record = read_transform_file(path)
     if record.initial is None:
         return record.transform
-    here = path.parent / record.initial
-    initial_path = here if here.is_file() else record.initial
+    initial_path = _beside(record.initial, path)
     if not initial_path.is_file():
         raise TransformFileError(
             f"its initial transform {record.initial} is missing",
             where=str(path),
-            expected=f"{here.absolute()} or {record.initial.absolute()}",
+            expected=f"{initial_path.absolute()} or {record.initial.absolute()}",
             remedy="Put the file there, or correct InitialTransformParameterFileName",
         )
     return CompositeTransform(_chain(initial_path, (*seen, resolved)), record.transform, record.combination)

@@ -1,6 +1,8 @@
 """The keys of a transform file that depend on the kind of transform, both ways."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import final
 
@@ -25,6 +27,7 @@ _LINEAR: dict[str, Callable[[Tensor, Row], AbstractLinearTransform]] = {
     "AffineLogTransform": AffineLogTransform,
 }
 _SPLINES = ("BSplineTransform", "RecursiveBSplineTransform")
+_KINDS = ("TranslationTransform", "EulerTransform", *_LINEAR, *_SPLINES)
 
 
 @final
@@ -42,17 +45,16 @@ class Keys:
             f"{key}: {what}", where=where, expected=expected, remedy="Give a file that elastix or elastix-impact wrote"
         )
 
-    def has(self, key: str) -> bool:
-        """Whether the file has the key."""
-        return key in self._raw
-
     def text(self, key: str, default: str) -> str:
         """The first value."""
         return self._raw.values(key)[0] if key in self._raw else default
 
     def flag(self, key: str, default: bool) -> bool:
         """The first value as a truth value."""
-        return self.text(key, str(default).lower()) == "true"
+        value = self.text(key, str(default).lower())
+        if value not in ("true", "false"):
+            raise self.fault(key, f'is "{value}"', '"true" or "false"')
+        return value == "true"
 
     def path(self, key: str) -> Path | None:
         """The first value as a path; None if it is absent or elastix's word for none."""
@@ -71,9 +73,23 @@ class Keys:
         if count is not None and len(values) != count:
             raise self.fault(key, f"has {len(values)} values", f"{count}")
         try:
-            return tuple(float(value) for value in values)
+            numbers = tuple(float(value) for value in values)
         except ValueError as error:
             raise self.fault(key, f"holds something that is no number ({error})") from error
+        if not all(map(math.isfinite, numbers)):
+            raise self.fault(key, "holds a value that is NaN or infinite")
+        return numbers
+
+    def integers(self, key: str, count: int | None = None) -> tuple[int, ...]:
+        """All values as whole numbers, `count` of them if given."""
+        numbers = self.numbers(key, count)
+        if not all(number.is_integer() for number in numbers):
+            raise self.fault(key, "holds a value that is no whole number")
+        return tuple(int(number) for number in numbers)
+
+    def integer(self, key: str, default: int) -> int:
+        """The first value as a whole number."""
+        return self.integers(key)[0] if key in self._raw else default
 
     def direction(self, key: str, dimension: int) -> tuple[Row, ...]:
         """Rows of a direction matrix, which files list column by column; the identity if the key is absent."""
@@ -81,6 +97,23 @@ class Keys:
             return Grid.axis_aligned((1,) * dimension, (1.0,) * dimension).direction
         flat = self.numbers(key, dimension**2)
         return tuple(tuple(flat[row + dimension * column] for column in range(dimension)) for row in range(dimension))
+
+    def grid(self, prefix: str) -> Grid:
+        """The grid of the keys Size, Index, Spacing, Origin and Direction, each after `prefix`."""
+        size = self.integers(f"{prefix}Size")
+        dimension = len(size)
+        if dimension not in (2, 3):
+            raise self.fault(f"{prefix}Size", f"has {dimension} values", "2 or 3")
+        spacing, origin = self.numbers(f"{prefix}Spacing", dimension), self.numbers(f"{prefix}Origin", dimension)
+        try:
+            grid = Grid(size, spacing, origin, self.direction(f"{prefix}Direction", dimension))
+        except InputError as error:
+            raise self.fault(f"{prefix}Size", error.what) from error
+        first = self.integers(f"{prefix}Index", dimension) if f"{prefix}Index" in self._raw else (0,) * dimension
+        if not any(first):
+            return grid
+        first_voxel = grid.to_world(torch.tensor([first], dtype=torch.float64))
+        return replace(grid, origin=tuple(first_voxel[0].tolist()))
 
 
 def transform_keys(transform: AbstractTransform) -> dict[str, list[Value]]:
@@ -139,8 +172,12 @@ def transform_from(keys: Keys) -> AbstractTransform:
         If keys are missing or wrong, or the kind is not supported.
     """
     kind = keys.text("Transform", "")
+    if kind == "File":
+        raise keys.fault("Transform", '"File" needs TransformFileName')
+    if kind not in _KINDS:
+        raise keys.fault("Transform", f'"{kind}" is not supported', f"one of {', '.join(_KINDS)}")
     parameters = torch.tensor(keys.numbers("TransformParameters"), dtype=torch.float64)
-    announced = int(keys.number("NumberOfParameters", len(parameters)))
+    announced = keys.integer("NumberOfParameters", len(parameters))
     if announced != len(parameters):
         raise keys.fault(
             "TransformParameters", f"has {len(parameters)} values", f"{announced}, says NumberOfParameters"
@@ -150,29 +187,22 @@ def transform_from(keys: Keys) -> AbstractTransform:
             return _spline(keys, parameters, recursive=kind != "BSplineTransform")
         if kind == "TranslationTransform":
             return TranslationTransform(parameters)
+        centre = keys.numbers("CenterOfRotationPoint")
         if kind == "EulerTransform":
-            return EulerTransform(parameters, keys.numbers("CenterOfRotationPoint"), keys.flag("ComputeZYX", False))
-        if kind in _LINEAR:
-            return _LINEAR[kind](parameters, keys.numbers("CenterOfRotationPoint"))
+            return EulerTransform(parameters, centre, keys.flag("ComputeZYX", False))
+        return _LINEAR[kind](parameters, centre)
     except InputError as error:
         if isinstance(error, TransformFileError):
             raise
         raise keys.fault("TransformParameters", error.what, error.expected) from error
-    supported = ", ".join(["TranslationTransform", "EulerTransform", *_LINEAR, *_SPLINES])
-    raise keys.fault("Transform", f'"{kind}" is not supported' if kind else "is missing", f"one of {supported}")
 
 
 def _spline(keys: Keys, parameters: Tensor, *, recursive: bool) -> BSplineTransform:
-    size = tuple(int(n) for n in keys.numbers("GridSize"))
-    dimension = len(size)
     if keys.flag("UseCyclicTransform", False):
         raise keys.fault("UseCyclicTransform", "cyclic B-splines are not supported", '"false"')
-    direction = keys.direction("GridDirection", dimension)
-    spacing, origin = keys.numbers("GridSpacing", dimension), keys.numbers("GridOrigin", dimension)
-    first = keys.numbers("GridIndex", dimension) if keys.has("GridIndex") else (0.0,) * dimension
-    grid = Grid(size, spacing, origin, direction)
-    if any(first):
-        grid = Grid(
-            size, spacing, tuple(grid.to_world(torch.tensor([first], dtype=torch.float64))[0].tolist()), direction
-        )
-    return BSplineTransform(parameters, grid, int(keys.number("BSplineTransformSplineOrder", 3)), recursive)
+    grid, order = keys.grid("Grid"), keys.integer("BSplineTransformSplineOrder", 3)
+    if order not in (1, 2, 3):
+        raise keys.fault("BSplineTransformSplineOrder", f"is {order}", "1, 2 or 3")
+    if min(grid.size) <= order:
+        raise keys.fault("GridSize", f"is {grid.size}", f"at least {order + 1} control points along every axis")
+    return BSplineTransform(parameters, grid, order, recursive)

@@ -1,7 +1,7 @@
 """IMPACT in Static mode: features are extracted once and compared where the samples fall.
 
-Boussot et al., arXiv 2503.24121. Moving features are extracted on the moving image in its own space and
-read at T(x). At an update interval they are extracted from the warped image m(T0(x)) on the fixed grid and
+Boussot et al., arXiv 2503.24121. Moving features are extracted on the moving image in its own space, its axes
+stored as the fixed image's are, and read at T(x). At an update interval they are extracted from the warped image m(T0(x)) on the fixed grid and
 read at x + J0^-1 (T(x) - T0(x)), with T0 the transform at the update and J0 its spatial Jacobian.
 """
 
@@ -17,6 +17,7 @@ from elastix_impact.geometry.domain import Domain
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.geometry.interpolate import Field, grid_chunks
+from elastix_impact.geometry.orient import reoriented
 from elastix_impact.metrics.base import AbstractMetric, MetricValue
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
@@ -90,6 +91,7 @@ class StaticImpact(AbstractMetric):
         level: int,
         sink: FeatureSink | None,
     ) -> None:
+        moving = reoriented(moving, fixed.grid.direction)
         self._fixed_grid, self._moving, self._moving_models = fixed.grid, moving, tuple(moving_models)
         self._layers = tuple(layers)
         self._image_order, self._feature_order = image_order, feature_order
