@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_case import MAP
 
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
@@ -15,6 +14,7 @@ from elastix_impact.registration.result import StopReason
 from elastix_impact.transforms.affine import AffineTransform
 from elastix_impact.transforms.translation import TranslationTransform
 from elastix_impact.zoo.export.mind import export_mind
+from small_case import MAP
 
 FIXED = Grid.axis_aligned((28, 24, 20), (4.0, 4.0, 4.0), (-54.0, -46.0, 1962.0))
 SHIFT = torch.tensor([5.0, -4.0, 3.0], dtype=torch.float64)

@@ -48,6 +48,9 @@ def test_a_strided_layer_answers_at_the_place_that_its_geometry_says(shared: Pat
 
 
 @pytest.mark.shared
+@pytest.mark.skipif(
+    torch.__version__ < "2.6", reason="the files were scripted by a newer PyTorch, whose operators this one lacks"
+)
 @pytest.mark.parametrize("name", ["meshnet18_features_ts.pt", "allconvunet_tcia_fold1_features_ts.pt"])
 def test_networks_with_many_layers_run_with_a_mask(shared: Path, name: str) -> None:
     (path,) = (shared / "data" / "weights").glob(f"*/{name}")

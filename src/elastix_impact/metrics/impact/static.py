@@ -1,8 +1,9 @@
 """IMPACT in Static mode: features are extracted once and compared where the samples fall.
 
 Boussot et al., arXiv 2503.24121. Moving features are extracted on the moving image in its own space, its axes
-stored as the fixed image's are, and read at T(x). At an update interval they are extracted from the warped image m(T0(x)) on the fixed grid and
-read at x + J0^-1 (T(x) - T0(x)), with T0 the transform at the update and J0 its spatial Jacobian.
+stored as the fixed image's are, and read at T(x). At an update interval they are extracted from the warped image
+m(T0(x)) on the fixed grid and read at x + J0^-1 (T(x) - T0(x)), with T0 the transform at the update and J0 its
+spatial Jacobian.
 """
 
 from collections.abc import Sequence
