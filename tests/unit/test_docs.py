@@ -1,0 +1,77 @@
+"""What README and docs say is true: examples run, commands and targets exist, links lead somewhere."""
+
+import doctest
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from elastix_impact.cli.main import main
+from small_case import write_small_case
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks" / "README.md"]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = sorted(
+    set(
+        re.findall(
+            r"^(?:\| `)?(elastix-impact (?:check|register|run|elastix|evaluate|models|demo)[^`\n]*)", README, re.M
+        )
+    )
+)
+
+
+@pytest.mark.parametrize("module", ["grid"])
+def test_examples_in_docstrings(module):
+    result = doctest.testmod(importlib.import_module(f"elastix_impact.geometry.{module}"))
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+def test_examples_in_the_chapter_on_coordinates():
+    result = doctest.testfile(str(ROOT / "docs" / "coordinates.md"), module_relative=False, encoding="utf-8")
+    assert result.attempted > 5
+    assert result.failed == 0
+
+
+def test_make_targets_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"(?:`|^)make ([a-z]+)", README, re.M)):
+        assert re.search(rf"^{target}:", makefile, re.M), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page):
+    for link in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
+
+
+def test_commands_of_the_readme_are_the_commands_there_are(capsys):
+    assert len(COMMANDS) >= 9
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    listed = set(re.findall(r"^    (\w+) ", capsys.readouterr().out, re.M))
+    assert {shlex.split(command)[1] for command in COMMANDS} == listed
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if "..." not in c])
+def test_commands_of_the_readme_run_on_a_small_case(command, tmp_path, monkeypatch, capsys):
+    """Each command as written, with files of the names that it uses."""
+    data = write_small_case(tmp_path / "Data")
+    places = {
+        "fixed.mha": data / "FixedImage.mha", "moving.nii.gz": data / "MovingImage.mha", "F": data / "FixedImage.mha",
+        "M": data / "MovingImage.mha", "MAP": data / "ParameterMap.txt", "ParameterMap.txt": data / "ParameterMap.txt",
+        "P": data / "Fixed_landmarks.txt", "Q": data / "Moving_landmarks.txt", "T": tmp_path / "T.tfm",
+        "FILE.pt": data / "Models" / "MIND" / "R1D2_3D.pt", "DIR": tmp_path / "DIR",
+    }  # fmt: skip
+    import SimpleITK as sitk
+
+    sitk.WriteTransform(sitk.TranslationTransform(3, (5.0, -4.0, 3.0)), str(places["T"]))
+    places["DIR"].mkdir()
+    text = (data / "ParameterMap.txt").read_text()
+    (data / "ParameterMap.txt").write_text(text.replace("/Data/", f"{data}/"))
+    monkeypatch.chdir(tmp_path)
+    words = [str(places.get(word, word)) for word in shlex.split(command)[1:]]
+    assert main(words) == 0, capsys.readouterr().err
