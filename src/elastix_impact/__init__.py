@@ -1,7 +1,7 @@
 """elastix-impact: medical image registration by what a pretrained network sees in the images.
 
-The names below are the public surface. Each is imported when it is first used, so that ``import elastix_impact`` and the
-command line's ``--help`` cost nothing.
+The names below are the public surface. Each is imported when it is first used, so that ``import elastix_impact`` and
+the ``--help`` of the command line cost nothing.
 """
 
 import importlib
