@@ -65,10 +65,9 @@ class _WarningKeeper(sitk.LoggerBase):
         super().__init__()
         self.text = ""
 
-    def _keep(self, text: str) -> None:
-        self.text += text
-
-    DisplayText = DisplayErrorText = DisplayWarningText = DisplayGenericOutputText = DisplayDebugText = _keep
+    def DisplayText(self, t: str) -> None:  # noqa: N802
+        """Keep a warning, error or remark; called by ITK."""
+        self.text += t
 
 
 @contextlib.contextmanager

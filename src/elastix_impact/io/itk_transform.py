@@ -73,7 +73,7 @@ def _to_itk(transform: AbstractTransform, path: Path) -> sitk.Transform:
     match transform:
         case CompositeTransform(combination="Add"):
             raise TransformFileError(
-                "transforms whose displacements are added can't be written in ITK's form, which applies one after another",
+                "transforms that are added can't be written in ITK's form, which applies one after the other",
                 where=str(path),
                 remedy='Use (HowToCombineTransforms "Compose")',
             )

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, final
 
-from elastix_impact.errors import InputError, TransformFileError
+from elastix_impact.errors import InputError, ParameterMapError, TransformFileError
 from elastix_impact.geometry.grid import Grid
+from elastix_impact.parameters.problems import Problem
 from elastix_impact.parameters.text import Value, read_parameter_map, write_parameter_text
 from elastix_impact.parameters.toml import write_parameter_toml
 from elastix_impact.transforms.base import AbstractTransform
@@ -19,6 +20,7 @@ Combination = Literal["Compose", "Add"]
 _NO_INITIAL = "NoInitialTransform"
 _ORDERS = {"FinalNearestNeighborInterpolator": 0, "FinalLinearInterpolator": 1}
 """Interpolators whose order is in their name."""
+_EXPECTED = "elastix's TransformParameters.<i>.txt or .toml, or ITK's .tfm, .txt, .h5 or .mat"
 
 
 @final
@@ -135,8 +137,7 @@ def read_transform_file(path: Path) -> TransformRecord:
     grid = keys.grid("")
     exported = keys.path("TransformFileName") if keys.text("Transform", "") == "File" else None
     transform = read_itk_transform(_beside(exported, path)) if exported else transform_from(keys)
-    if transform.dimension != grid.dimension:
-        raise keys.fault("Size", f"has {grid.dimension} values for a transform of {transform.dimension} dimensions")
+    _check_dimensions(keys, transform, grid)
     initial = keys.path("InitialTransformParameterFileName") or keys.path("InitialTransformParametersFileName")
     return TransformRecord(
         transform=transform,
@@ -161,18 +162,33 @@ def _keys(path: Path) -> Keys:
     """The keys of a file that is there, is text, and is no map of settings."""
     if not path.is_file():
         raise TransformFileError("no such transform file", where=str(path), remedy="Check the path")
-    expected = "elastix's TransformParameters.<i>.txt or .toml, or ITK's .tfm, .txt, .h5 or .mat"
     try:
         raw = read_parameter_map(path)
     except InputError as error:
-        where = error.where or (None if str(path) in error.what else str(path))
-        raise TransformFileError(
-            f"not a transform file: {error.what}", where=where, expected=expected, remedy=error.remedy
-        ) from error
+        raise _not_a_transform(error, path) from error
     if "Transform" not in raw or ("Metric" in raw and not raw.is_transform_file):
         what = "a map of settings, no transform" if "Metric" in raw else "Transform: is missing"
-        raise TransformFileError(what, where=str(path), expected=expected, remedy="Give the file that a run wrote")
+        raise TransformFileError(what, where=str(path), expected=_EXPECTED, remedy="Give the file that a run wrote")
     return Keys(raw, path)
+
+
+def _not_a_transform(error: InputError, path: Path) -> TransformFileError:
+    """What a fault of the grammar means for a transform file; the first one says enough."""
+    problem = error.problems[0] if isinstance(error, ParameterMapError) and error.problems else None
+    if not isinstance(problem, Problem):
+        what, where = error.what, str(path)
+    else:
+        what, where = f"{problem.parameter}: {problem.message}".removeprefix(": "), problem.where
+    return TransformFileError(f"not a transform file: {what}", where=where, expected=_EXPECTED)
+
+
+def _check_dimensions(keys: Keys, transform: AbstractTransform, grid: Grid) -> None:
+    """Refuse a file whose transform, grid and images are not of one dimension."""
+    if transform.dimension != grid.dimension:
+        raise keys.fault("Size", f"has {grid.dimension} values for a transform of {transform.dimension} dimensions")
+    for key in ("FixedImageDimension", "MovingImageDimension"):
+        if keys.integer(key, grid.dimension) != grid.dimension:
+            raise keys.fault(key, f"does not fit a transform of {grid.dimension} dimensions")
 
 
 def _combination(keys: Keys) -> Combination:

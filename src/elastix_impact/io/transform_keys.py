@@ -28,6 +28,8 @@ _LINEAR: dict[str, Callable[[Tensor, Row], AbstractLinearTransform]] = {
 }
 _SPLINES = ("BSplineTransform", "RecursiveBSplineTransform")
 _KINDS = ("TranslationTransform", "EulerTransform", *_LINEAR, *_SPLINES)
+_REMEDY = "Give a file that elastix or elastix-impact wrote"
+_REMEDY_UNSUPPORTED = "Use elastix's own transformix for this file"
 
 
 @final
@@ -37,13 +39,11 @@ class Keys:
     def __init__(self, raw: RawParameterMap, path: Path) -> None:
         self._raw, self._path = raw, path
 
-    def fault(self, key: str, what: str, expected: str | None = None) -> TransformFileError:
+    def fault(self, key: str, what: str, expected: str | None = None, remedy: str = _REMEDY) -> TransformFileError:
         """An error about one key."""
         line = self._raw.line(key)
         where = f"{self._path}:{line}" if line else str(self._path)
-        return TransformFileError(
-            f"{key}: {what}", where=where, expected=expected, remedy="Give a file that elastix or elastix-impact wrote"
-        )
+        return TransformFileError(f"{key}: {what}", where=where, expected=expected, remedy=remedy)
 
     def text(self, key: str, default: str) -> str:
         """The first value."""
@@ -105,10 +105,14 @@ class Keys:
         if dimension not in (2, 3):
             raise self.fault(f"{prefix}Size", f"has {dimension} values", "2 or 3")
         spacing, origin = self.numbers(f"{prefix}Spacing", dimension), self.numbers(f"{prefix}Origin", dimension)
+        for key, numbers in ((f"{prefix}Size", size), (f"{prefix}Spacing", spacing)):
+            if min(numbers) <= 0:
+                raise self.fault(key, "holds a value that is not positive")
+        direction = self.direction(f"{prefix}Direction", dimension)
         try:
-            grid = Grid(size, spacing, origin, self.direction(f"{prefix}Direction", dimension))
+            grid = Grid(size, spacing, origin, direction)
         except InputError as error:
-            raise self.fault(f"{prefix}Size", error.what) from error
+            raise self.fault(f"{prefix}Direction", error.what) from error
         first = self.integers(f"{prefix}Index", dimension) if f"{prefix}Index" in self._raw else (0,) * dimension
         if not any(first):
             return grid
@@ -175,7 +179,8 @@ def transform_from(keys: Keys) -> AbstractTransform:
     if kind == "File":
         raise keys.fault("Transform", '"File" needs TransformFileName')
     if kind not in _KINDS:
-        raise keys.fault("Transform", f'"{kind}" is not supported', f"one of {', '.join(_KINDS)}")
+        supported = f"one of {', '.join(_KINDS)}"
+        raise keys.fault("Transform", f'"{kind}" is not supported', supported, _REMEDY_UNSUPPORTED)
     parameters = torch.tensor(keys.numbers("TransformParameters"), dtype=torch.float64)
     announced = keys.integer("NumberOfParameters", len(parameters))
     if announced != len(parameters):
@@ -199,7 +204,7 @@ def transform_from(keys: Keys) -> AbstractTransform:
 
 def _spline(keys: Keys, parameters: Tensor, *, recursive: bool) -> BSplineTransform:
     if keys.flag("UseCyclicTransform", False):
-        raise keys.fault("UseCyclicTransform", "cyclic B-splines are not supported", '"false"')
+        raise keys.fault("UseCyclicTransform", "cyclic B-splines are not supported", '"false"', _REMEDY_UNSUPPORTED)
     grid, order = keys.grid("Grid"), keys.integer("BSplineTransformSplineOrder", 3)
     if order not in (1, 2, 3):
         raise keys.fault("BSplineTransformSplineOrder", f"is {order}", "1, 2 or 3")
