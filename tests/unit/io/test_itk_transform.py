@@ -5,7 +5,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 
-from elastix_impact.errors import TransformFileError
+from elastix_impact.errors import OutputError, TransformFileError
 from elastix_impact.io.itk_transform import read_initial_transform, read_itk_transform, write_itk_transform
 from elastix_impact.io.transform_file import TransformRecord, write_transform_file
 from elastix_impact.transforms.composite import CompositeTransform
@@ -80,13 +80,124 @@ def test_an_elastix_file_is_known_by_its_content(tmp_path):
     assert torch.equal(read_initial_transform(tmp_path / "t.txt").parameters, transform.parameters)
 
 
-def test_displacement_fields_and_nonsense_are_refused(tmp_path):
+LINEAR_TEXT = """#Insight Transform File V1.0
+#Transform 0
+Transform: {kind}_{precision}_3_3
+Parameters: 1.1 0.1 0 0 0.9 0 0 0.05 1 4 5 6
+FixedParameters: 10 20 2000
+"""
+SECOND = "#Transform 1\nTransform: TranslationTransform_double_3_3\nParameters: 10 20 30\nFixedParameters:\n"
+
+
+@pytest.mark.parametrize("kind", ["MatrixOffsetTransformBase", "AffineTransform"])
+@pytest.mark.parametrize("precision", ["double", "float"])
+def test_linear_transforms_as_ants_writes_them_are_read(tmp_path, kind, precision):
+    (tmp_path / "t.txt").write_text(LINEAR_TEXT.format(kind=kind, precision=precision))
+    points = torch.rand(20, 3, dtype=torch.float64) * 100
+    matrix = torch.tensor([[1.1, 0.1, 0], [0, 0.9, 0], [0, 0.05, 1]], dtype=torch.float64)
+    centre = torch.tensor([10.0, 20.0, 2000.0], dtype=torch.float64)
+    expected = (points - centre) @ matrix.T + centre + torch.tensor([4.0, 5.0, 6.0])
+    got = read_initial_transform(tmp_path / "t.txt").map_points(points)
+    torch.testing.assert_close(got, expected, atol=1e-6 if precision == "double" else 1e-3, rtol=0)
+
+
+def _spline_of_order(order):
+    transform = sitk.BSplineTransformInitializer(sitk.Image(20, 20, 20, sitk.sitkInt8), (4, 4, 4), order)
+    parameters = np.linspace(-3, 3, len(transform.GetParameters())).tolist()
+    transform.SetParameters(parameters)
+    return transform
+
+
+def test_composites_of_linear_and_free_transforms_are_read(tmp_path):
+    euler, shift = sitk.Euler3DTransform((1.0, 2.0, 3.0), 0.1, 0.2, 0.3), sitk.TranslationTransform(3, (1.0, 2.0, 3.0))
+    outer = sitk.CompositeTransform([euler, _spline_of_order(3), shift, _spline_of_order(2)])
+    sitk.WriteTransform(outer, str(tmp_path / "t.tfm"))
+    points = torch.rand(50, 3, dtype=torch.float64) * 15
+    got = read_initial_transform(tmp_path / "t.tfm").map_points(points)
+    expected = torch.tensor([outer.TransformPoint(p) for p in points.tolist()], dtype=torch.float64)
+    torch.testing.assert_close(got, expected, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["spline 1", "spline 2", "spline 3"])
+def test_points_beyond_the_lattice_stay_as_in_itk(tmp_path, kind):
+    grid = GRIDS["oblique anisotropic"]
+    spline = samples(grid)[kind]
+    write_itk_transform(tmp_path / "t.h5", spline)
+    size = torch.tensor(spline.grid.size, dtype=torch.float64)
+    spread = spline.grid.to_world(torch.rand(2000, 3, dtype=torch.float64) * (size + 1) - 1)
+    expected = _mapped_by_simpleitk(tmp_path / "t.h5", spread)
+    assert 50 < (expected == spread).all(dim=1).sum() < 1950
+    torch.testing.assert_close(spline.map_points(spread), expected, atol=1e-6, rtol=0)
+
+
+def test_parameters_that_are_being_optimised_can_be_written(tmp_path):
+    spline = samples(GRIDS["2d"])["spline 3"]
+    leaf = spline.with_parameters(spline.parameters.clone().requires_grad_())
+    write_itk_transform(tmp_path / "t.h5", leaf)
+    assert torch.equal(read_itk_transform(tmp_path / "t.h5").parameters, spline.parameters)
+
+
+def test_itk_s_warnings_are_as_they_were(tmp_path, capfd):
+    sitk.WriteTransform(sitk.Euler3DTransform(), str(tmp_path / "t.tfm"))
+    before = sitk.ProcessObject.GetGlobalWarningDisplay()
+    try:
+        for display in (True, False):
+            sitk.ProcessObject.SetGlobalWarningDisplay(display)
+            read_itk_transform(tmp_path / "t.tfm")
+            assert sitk.ProcessObject.GetGlobalWarningDisplay() is display
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(before)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("t.tfm", b"nonsense", "not a transform"),
+        ("t.mat", b"nonsense", "not a transform"),
+        ("t.h5", b"\x89HDF\r\n\x1a\n" + bytes(100), "not a transform"),
+        ("t.tfm", LINEAR_TEXT.format(kind="VolumeSplineKernelTransform", precision="double").encode(), "VolumeSpline"),
+        ("t.txt", (LINEAR_TEXT.format(kind="AffineTransform", precision="double") + SECOND).encode(), "no composite"),
+        ("t.nii.gz", b"\x1f\x8b\x08\x00\xff\xfe", "not a transform file: the file is not text"),
+        ("t.mha", b"ObjectType = Image\nNDims = 3\n", "not a transform file"),
+    ],
+)
+def test_files_that_are_no_single_transform_are_refused(tmp_path, name, content, says):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(TransformFileError, match=says) as caught:
+        read_initial_transform(tmp_path / name)
+    assert name in str(caught.value)
+
+
+def test_several_transforms_that_are_no_composite_are_refused_in_hdf5_too(tmp_path):
+    itk = pytest.importorskip("itk")
+    transforms = [itk.AffineTransform[itk.D, 3].New(), itk.TranslationTransform[itk.D, 3].New()]
+    itk.transformwrite(transforms, str(tmp_path / "t.h5"))
+    with pytest.raises(TransformFileError, match="no composite"):
+        read_itk_transform(tmp_path / "t.h5")
+
+
+@pytest.mark.parametrize("suffix", ["", ".foo", ".tfm.gz"])
+def test_suffixes_that_itk_does_not_know_are_refused_and_nothing_is_left(tmp_path, suffix):
+    with pytest.raises(OutputError, match=r"a suffix \.tfm"):
+        write_itk_transform(tmp_path / f"t{suffix}", samples(GRIDS["2d"])["affine"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_splines_without_a_derivative_are_refused(tmp_path):
+    sitk.WriteTransform(_spline_of_order(0), str(tmp_path / "t.h5"))
+    with pytest.raises(TransformFileError, match="B-spline of order 0"):
+        read_itk_transform(tmp_path / "t.h5")
+
+
+def test_displacement_fields_are_refused(tmp_path):
     field = sitk.GetImageFromArray(np.zeros((4, 5, 6, 3)), isVector=True)
     sitk.WriteTransform(sitk.DisplacementFieldTransform(field), str(tmp_path / "field.h5"))
     with pytest.raises(TransformFileError, match="displacement field"):
         read_itk_transform(tmp_path / "field.h5")
-    (tmp_path / "bad.tfm").write_text("nonsense")
-    with pytest.raises(TransformFileError, match="not a transform"):
-        read_initial_transform(tmp_path / "bad.tfm")
+
+
+@pytest.mark.parametrize("name", ["missing.tfm", "missing.txt", "."])
+def test_missing_files_are_named(tmp_path, name):
     with pytest.raises(TransformFileError, match="no such transform file"):
-        read_initial_transform(tmp_path / "missing.tfm")
+        read_initial_transform(tmp_path / name)
