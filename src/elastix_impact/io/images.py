@@ -1,13 +1,9 @@
-"""Images from files and into files."""
+"""Images from files; `write_image` is the way back."""
 
-import contextlib
 import difflib
-import gzip
+import math
 import os
-import sys
 import warnings
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,17 +11,19 @@ import SimpleITK as sitk
 import torch
 from torch import Tensor
 
-from elastix_impact.errors import ImageError, OutputError
+from elastix_impact.errors import ImageError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 
-from .atomic import output_errors, written_whole
 from .dicom import read_series
-from .nifti import check_complete, has_twin, is_nifti, read_with_nibabel
-from .pixels import numpy_type, pixel_type_of
+from .formats import KNOWN_SUFFIXES, essence, library_chatter_off, missing_part
+from .image_writing import write_image
+from .nifti import is_nifti, read_leaning, without_twin
+from .pixels import is_colour, is_complex, pixel_type_of
 from .warning import InputWarning
 
-KNOWN_SUFFIXES = (".mha", ".mhd", ".nii", ".nii.gz", ".nrrd", ".nhdr", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+__all__ = ["grid_of", "read_image", "write_image"]
+
 _LUMINANCE = (0.299, 0.587, 0.114)
 
 
@@ -43,12 +41,18 @@ def read_image(path: Path, *, allow_constant: bool = False) -> Image:
     -------
     Image
         float32, axes (z, )y, x, with the file's own geometry in ITK's LPS frame. Colour is turned into luminance, with
-        a warning. NIfTI files whose axes are not quite perpendicular are repaired, with a warning.
+        a warning. NIfTI files whose axes are not quite perpendicular are repaired, with a warning. `pixel_type` is that
+        of the file's voxels.
 
     Raises
     ------
     ImageError
         If it is missing, damaged, no scalar image of 2 or 3 dimensions, constant, or holds NaN or infinite voxels.
+
+    Warns
+    -----
+    InputWarning
+        If colour was converted, axes were repaired, or of a DICOM folder see `dicom.read_series`.
     """
     path = Path(path)
     itk_image = _read(path)
@@ -59,66 +63,45 @@ def read_image(path: Path, *, allow_constant: bool = False) -> Image:
 
 
 def _read(path: Path) -> sitk.Image:
-    if path.is_dir():
+    if os.path.isdir(path):  # Path.is_dir raises where a parent may not be entered
         return read_series(path)
-    if not path.exists():
-        raise ImageError("no such image", where=str(path), remedy=_near_names(path))
-    if path.stat().st_size == 0:
-        raise ImageError("the file is empty", where=str(path), remedy="Copy or export the image again")
+    _check_file(path)
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    if path.suffix.lower() == ".gz":
-        _check_gzip(path)
-    elif is_nifti(path):
-        check_complete(path)
-    if is_nifti(path) and has_twin(path):
-        return read_with_nibabel(path)
     try:
-        with _library_chatter_off():
-            return sitk.ReadImage(str(path))
+        with without_twin(path) as alone, library_chatter_off():
+            return sitk.ReadImage(str(alone))
     except RuntimeError as error:
         if is_nifti(path) and "orthonormal" in str(error):
-            return read_with_nibabel(path)
-        if not str(path).lower().endswith(KNOWN_SUFFIXES):
+            return read_leaning(path)
+        if not path.name.lower().endswith(KNOWN_SUFFIXES):
             raise ImageError(
-                "not an image that can be read", where=str(path), expected="one of " + " ".join(KNOWN_SUFFIXES)
+                "not an image that can be read",
+                where=str(path),
+                expected="one of " + " ".join(KNOWN_SUFFIXES),
+                remedy="Convert it first",
             ) from error
-        raise ImageError(
-            f"the image is damaged: {_essence(error)}", where=str(path), remedy="Copy or export the image again"
-        ) from error
+        raise _damaged(path, essence(error)) from error
 
 
-def _check_gzip(path: Path) -> None:
-    """Refuse a damaged .gz, which ITK reads as far as it goes and fills up with zeros."""
+def _check_file(path: Path) -> None:
+    """Refuse a file that is missing, closed to us, empty or not whole."""
     try:
-        with gzip.open(path) as file:
-            while file.read(1 << 22):
-                pass
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        if not path.exists():
+            raise ImageError("no such image", where=str(path), remedy=_near_names(path))
+        if path.stat().st_size == 0:
+            raise ImageError("the file is empty", where=str(path), remedy="Copy or export the image again")
+        with path.open("rb"):
+            fault = missing_part(path)
+    except OSError as error:
         raise ImageError(
-            f"the image is damaged: {error}", where=str(path), remedy="Copy or export the image again"
+            f"the file can't be read: {error.strerror or error}", where=str(path), remedy="Check its permissions"
         ) from error
+    if fault is not None:
+        raise _damaged(path, fault)
 
 
-@contextlib.contextmanager
-def _library_chatter_off() -> Iterator[None]:
-    """Keep what the format libraries print themselves off stderr; their exceptions say it better."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    silent = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(silent, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(silent)
-        os.close(kept)
-
-
-def _essence(error: RuntimeError) -> str:
-    """The part of an ITK exception that says something."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith(("Reason:", "sitk::ERROR", "Exception thrown", "-"))]
-    return (said or lines or ["unknown"])[-1].split("): ")[-1].split(": /")[0].split(" from /")[0].rstrip(".")
+def _damaged(path: Path, fault: str) -> ImageError:
+    return ImageError(f"the image is damaged: {fault}", where=str(path), remedy="Copy or export the image again")
 
 
 def _near_names(path: Path) -> str:
@@ -142,7 +125,11 @@ def _scalar(image: sitk.Image, path: Path) -> tuple[np.ndarray, Grid]:
         )
     data = sitk.GetArrayFromImage(image)
     components = image.GetNumberOfComponentsPerPixel()
-    if components in (3, 4):
+    if is_complex(image):
+        raise ImageError(
+            "has complex voxels", where=str(path), expected="a scalar image", remedy="Take their magnitude first"
+        )
+    if is_colour(image):
         warnings.warn(f"{path}: colour image, its luminance is used", InputWarning, stacklevel=3)
         data = data[..., :3].astype(np.float32) @ np.asarray(_LUMINANCE, dtype=np.float32)
     elif components != 1:
@@ -152,7 +139,18 @@ def _scalar(image: sitk.Image, path: Path) -> tuple[np.ndarray, Grid]:
             expected="a scalar image",
             remedy="Extract one of them first",
         )
+    _check_geometry(image, path)
     return data, grid_of(image)
+
+
+def _check_geometry(image: sitk.Image, path: Path) -> None:
+    if not all(map(math.isfinite, (*image.GetSpacing(), *image.GetOrigin(), *image.GetDirection()))):
+        raise ImageError(
+            f"its header places it nowhere: origin {image.GetOrigin()}, direction {image.GetDirection()}",
+            where=str(path),
+            expected="finite numbers",
+            remedy="Correct the header (of NIfTI: sform and qform), or export the image again",
+        )
 
 
 def grid_of(image: sitk.Image) -> Grid:
@@ -178,79 +176,3 @@ def _check_values(data: Tensor, path: Path, *, allow_constant: bool) -> None:
             expected="an image with something on it",
             remedy="Check how it was exported",
         )
-
-
-def write_image(path: Path, data: Tensor, grid: Grid, pixel_type: str = "short", *, compress: bool = False) -> None:
-    """Write an image whole: under a temporary name, then renamed.
-
-    Parameters
-    ----------
-    path
-        Its suffix decides the format.
-    data
-        (z, )y, x, or with several values per voxel (C, (z, )y, x). Integer types get rounded values, and those out
-        of range the nearest possible one.
-    pixel_type
-        elastix's name: ``"short"``, ``"float"``, ``"unsigned char"``, ...
-
-    Raises
-    ------
-    OutputError
-        If the format is unknown, the folder can't be written, or the disk is full.
-    """
-    path = Path(path)
-    if not path.name.lower().endswith(KNOWN_SUFFIXES):
-        raise OutputError(
-            "unknown image format",
-            where=str(path),
-            expected="one of " + " ".join(KNOWN_SUFFIXES),
-            remedy="Change ResultImageFormat",
-        )
-    vector = data.ndim == grid.dimension + 1
-    array = _cast(data.detach().cpu().numpy(), pixel_type)
-    image = sitk.GetImageFromArray(np.moveaxis(array, 0, -1) if vector else array, isVector=vector)
-    image.SetSpacing(grid.spacing)
-    image.SetOrigin(grid.origin)
-    image.SetDirection([value for row in grid.direction for value in row])
-    with output_errors(path):
-        if not path.parent.is_dir():
-            raise FileNotFoundError(2, "the folder does not exist")
-    if path.suffix.lower() == ".mhd":
-        _write_header_and_data(path, image, compress=compress)
-        return
-    with written_whole(path) as temporary:
-        _write(temporary, image, path, compress=compress)
-
-
-def _cast(values: np.ndarray, pixel_type: str) -> np.ndarray:
-    kind = numpy_type(pixel_type)
-    if np.issubdtype(kind, np.integer):
-        limits = np.iinfo(kind)
-        values = np.clip(np.rint(values.astype(np.float64)), float(limits.min), float(limits.max))
-    return values.astype(kind)
-
-
-def _write(target: Path, image: sitk.Image, path: Path, *, compress: bool) -> None:
-    try:
-        sitk.WriteImage(image, str(target), useCompression=compress)
-    except RuntimeError as error:
-        raise OutputError(
-            f"the image can't be written: {_essence(error)}",
-            where=str(path),
-            remedy="Free some space, check the permissions, or choose another ResultImageFormat or pixel type",
-        ) from error
-
-
-def _write_header_and_data(path: Path, image: sitk.Image, *, compress: bool) -> None:
-    """A .mhd with its data file: data first, then the header that names it."""
-    suffix = ".zraw" if compress else ".raw"
-    data_path = path.with_suffix(suffix)
-    with written_whole(path) as header:
-        data = header.with_suffix(suffix)
-        try:
-            _write(header, image, path, compress=compress)
-            text = header.read_text(encoding="utf-8")
-            header.write_text(text.replace(data.name, data_path.name), encoding="utf-8")
-            data.replace(data_path)
-        finally:
-            data.unlink(missing_ok=True)

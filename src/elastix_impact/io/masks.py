@@ -4,7 +4,7 @@ import warnings
 from pathlib import Path
 
 from elastix_impact.errors import ImageError
-from elastix_impact.geometry.grid import Grid
+from elastix_impact.geometry.grid import Grid, Row, flip_axis_order
 from elastix_impact.geometry.image import Image
 from elastix_impact.geometry.masks import mask_on
 
@@ -27,7 +27,12 @@ def read_mask(path: Path, like: Grid) -> Image:
     """
     image = read_image(path, allow_constant=True)
     if image.grid.dimension != like.dimension:
-        raise ImageError(f"the mask has {image.grid.dimension} dimensions, its image {like.dimension}", where=str(path))
+        raise ImageError(
+            f"the mask has {image.grid.dimension} dimensions, its image {like.dimension}",
+            where=str(path),
+            expected=f"a mask of {like.dimension} dimensions",
+            remedy="Give the mask of this image",
+        )
     mask = Image(image.data != 0, image.grid, image.name, image.pixel_type)
     inside = int(mask.data.sum())
     if inside == 0:
@@ -47,8 +52,8 @@ def read_mask(path: Path, like: Grid) -> Image:
     resampled = mask_on(like, mask)
     if not bool(resampled.any()):
         raise ImageError(
-            f"the mask does not overlap its image: its {inside} voxels, around {_point(mask.grid)} mm, "
-            f"lie outside the image around {_point(like)} mm",
+            f"the mask does not overlap its image: its {inside} voxels, around {_words_of(_middle(mask))} mm, "
+            f"lie outside the image around {_words_of(like.centre)} mm",
             where=str(path),
             remedy="Give the mask of this image, in the same world coordinates",
         )
@@ -59,5 +64,11 @@ def _words(grid: Grid) -> str:
     return f"{'x'.join(map(str, grid.size))} voxels of {' x '.join(f'{s:.4g}' for s in grid.spacing)} mm"
 
 
-def _point(grid: Grid) -> str:
-    return "(" + ", ".join(f"{c:.0f}" for c in grid.centre) + ")"
+def _middle(mask: Image) -> Row:
+    """Mean world position in mm of the voxels inside."""
+    index_points = flip_axis_order(mask.data.nonzero().double().mean(dim=0, keepdim=True))
+    return tuple(mask.grid.to_world(index_points)[0].tolist())
+
+
+def _words_of(world_point: Row) -> str:
+    return "(" + ", ".join(f"{c:.0f}" for c in world_point) + ")"

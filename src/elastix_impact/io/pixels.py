@@ -44,3 +44,14 @@ def pixel_type_of(image: sitk.Image) -> str:
         if itk_number == number or (scalar is not None and np.dtype(kind) == scalar):
             return name
     return "float"
+
+
+def is_colour(image: sitk.Image) -> bool:
+    """Whether it looks like RGB or RGBA: 3 or 4 small unsigned integers per voxel (a displacement has floats)."""
+    colours = (sitk.sitkVectorUInt8, sitk.sitkVectorUInt16)
+    return image.GetNumberOfComponentsPerPixel() in (3, 4) and image.GetPixelID() in colours
+
+
+def is_complex(image: sitk.Image) -> bool:
+    """Whether its voxels are complex numbers."""
+    return image.GetPixelID() in (sitk.sitkComplexFloat32, sitk.sitkComplexFloat64)

@@ -2,6 +2,7 @@
 
 import gzip
 import warnings
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -63,15 +64,32 @@ def test_vector_images_keep_their_channels(tmp_path):
         read_image(tmp_path / "features.mha")
 
 
-def test_a_header_names_its_data_and_both_can_be_moved_together(tmp_path):
+def test_a_displacement_field_is_no_colour_image_and_complex_voxels_are_refused(tmp_path):
     grid = GRIDS["axis aligned"]
-    write_image(tmp_path / "a.mhd", _data(grid), grid, "float", compress=True)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.mhd", "a.zraw"]
+    write_image(tmp_path / "field.mha", torch.rand(3, *grid.shape), grid, "float")
+    with pytest.raises(ImageError, match="3 values per voxel"):
+        read_image(tmp_path / "field.mha")
+    nib.save(nib.Nifti1Image(np.ones((3, 4, 5), dtype=np.complex64), np.eye(4)), tmp_path / "complex.nii")
+    with pytest.raises(ImageError, match="complex"):
+        read_image(tmp_path / "complex.nii")
+
+
+@pytest.mark.parametrize(
+    ("header", "compress", "data"),
+    [("a.mhd", False, "a.raw"), ("a.mhd", True, "a.zraw"), ("a.nhdr", False, "a.raw"), ("a.nhdr", True, "a.raw.gz")],
+)
+def test_a_header_names_its_data_and_both_can_be_moved_together(tmp_path, header, compress, data):
+    grid = GRIDS["axis aligned"]
+    write_image(tmp_path / header, _data(grid), grid, "float", compress=compress)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([header, data])
     moved = tmp_path / "elsewhere"
     moved.mkdir()
     for path in list(tmp_path.glob("a.*")):
         path.rename(moved / path.name)
-    assert torch.equal(read_image(moved / "a.mhd").data, _data(grid))
+    assert torch.equal(read_image(moved / header).data, _data(grid))
+    (moved / data).unlink()
+    with pytest.raises(ImageError, match=f"data file {data} is missing"):
+        read_image(moved / header)
 
 
 def test_colour_becomes_luminance_with_a_warning(tmp_path):
@@ -111,33 +129,71 @@ def test_sheared_axes_are_refused(tmp_path):
         read_image(tmp_path / "a.nii")
 
 
+@pytest.mark.parametrize(("bad", "says"), [(0.0, "no usable axes"), (float("nan"), "places it nowhere")])
+def test_a_header_without_axes_is_refused(tmp_path, bad, says):
+    path = tmp_path / "a.nii"
+    _leaning_nifti(path, 0)
+    content = bytearray(path.read_bytes())
+    content[280:328] = np.full(12, bad, dtype="<f4").tobytes()  # srow_x, srow_y, srow_z
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match=says):
+        read_image(path)
+
+
+def test_leaning_axes_of_big_endian_files_and_of_a_single_time_point(tmp_path):
+    _leaning_nifti(tmp_path / "a.nii", 0.5)
+    image = nib.load(tmp_path / "a.nii")
+    data = np.round(1000 * image.get_fdata()).astype(np.int16)[..., None]
+    big = nib.Nifti1Image(data, image.affine, image.header.as_byteswapped(">"), dtype=np.int16)
+    big.set_qform(None, code=0)
+    nib.save(big, tmp_path / "big.nii")
+    with pytest.warns(InputWarning, match="turned by up to 0"):
+        read = read_image(tmp_path / "big.nii")
+    assert read.pixel_type == "short"
+    np.testing.assert_array_equal(read.data.numpy(), data[..., 0].T)
+
+
 def test_a_twin_beside_a_nifti_file_does_not_mix_in(tmp_path):
     grid = GRIDS["axis aligned"]
     write_image(tmp_path / "a.nii", _data(grid), grid, "short")
     write_image(tmp_path / "a.nii.gz", _data(grid) + 1, grid, "float")
-    assert torch.equal(read_image(tmp_path / "a.nii.gz").data, _data(grid) + 1)
+    image = read_image(tmp_path / "a.nii.gz")
+    assert torch.equal(image.data, _data(grid) + 1)
+    assert image.grid.same_as(grid, 1e-4)
+    assert image.pixel_type == "float"
+    assert read_image(tmp_path / "a.nii").pixel_type == "short"
+
+
+def _dicom_series(folder, series, positions_mm):
+    for k, z in enumerate(positions_mm):
+        image = sitk.GetImageFromArray(np.full((1, 5, 6), 100 * k + 7, dtype=np.int16))
+        image.SetOrigin((0.0, 0.0, z))
+        for tag, value in {
+            "0020|000e": f"1.2.826.0.1.{series}", "0008|0018": f"1.2.826.0.1.{series}.{k + 1}", "0008|0060": "CT",
+            "0020|0032": f"0\\0\\{z}", "0020|0037": "1\\0\\0\\0\\1\\0", "0020|0013": str(k),
+            "0020|000d": "1.2.826.0.1.9",
+        }.items():  # fmt: skip
+            image.SetMetaData(tag, value)
+        writer = sitk.ImageFileWriter()
+        writer.KeepOriginalImageUIDOn()
+        writer.SetFileName(str(folder / f"{series}_{k}.dcm"))
+        writer.Execute(image)
 
 
 def test_a_dicom_folder_gives_its_largest_series_and_names_the_others(tmp_path):
-    for series, count in (("1.2.3", 4), ("1.2.4", 2)):
-        for k in range(count):
-            image = sitk.GetImageFromArray(np.full((1, 5, 6), 100 * k + 7, dtype=np.int16))
-            image.SetOrigin((0.0, 0.0, 2.5 * k))
-            for tag, value in {
-                "0020|000e": f"1.2.826.0.1.{series}", "0008|0018": f"1.2.826.0.1.{series}.{k + 1}", "0008|0060": "CT",
-                "0020|0032": f"0\\0\\{2.5 * k}", "0020|0037": "1\\0\\0\\0\\1\\0", "0020|0013": str(k),
-                "0020|000d": "1.2.826.0.1.9",
-            }.items():  # fmt: skip
-                image.SetMetaData(tag, value)
-            writer = sitk.ImageFileWriter()
-            writer.KeepOriginalImageUIDOn()
-            writer.SetFileName(str(tmp_path / f"{series}_{k}.dcm"))
-            writer.Execute(image)
-    with pytest.warns(InputWarning, match="2 DICOM series"):
+    _dicom_series(tmp_path, "1.2.3", (0.0, 2.5, 5.0, 7.5))
+    _dicom_series(tmp_path, "1.2.4", (0.0, 2.5))
+    with pytest.warns(InputWarning, match=r"2 DICOM series; .*1\.2\.3 with 4 slices is used, not .*1\.2\.4 \(2\)"):
         image = read_image(tmp_path)
     assert image.grid.size == (6, 5, 4)
     assert image.grid.spacing[2] == pytest.approx(2.5)
     assert image.data[:, 0, 0].tolist() == [7, 107, 207, 307]
+
+
+def test_a_missing_dicom_slice_is_noticed(tmp_path):
+    _dicom_series(tmp_path, "1.2.3", (0.0, 2.5, 7.5, 10.0))
+    with pytest.warns(InputWarning, match=r"2\.5 to 5 mm apart"):
+        read_image(tmp_path)
 
 
 def _write(path, array):
@@ -173,6 +229,18 @@ def test_half_a_file_is_refused_and_nothing_else_is_printed(tmp_path, suffix, ca
         read_image(path)
     assert str(caught.value).count("\n") == 0
     assert capfd.readouterr().err == ""
+
+
+def test_a_file_that_may_not_be_opened_says_so(tmp_path, monkeypatch):
+    path = tmp_path / "image.mha"
+    _write(path, np.random.default_rng(0).random((3, 4, 5)))
+
+    def closed(self, *arguments, **options):
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(ImageError, match=r"Permission denied.*permissions"):
+        read_image(path)
 
 
 def test_a_missing_image_suggests_its_neighbour(tmp_path):
@@ -213,6 +281,24 @@ def test_writing_into_a_missing_folder_or_an_unknown_format_is_explained(tmp_pat
         write_image(tmp_path / "no" / "a.mha", _data(grid), grid)
     with pytest.raises(OutputError, match="unknown image format"):
         write_image(tmp_path / "a.xyz", _data(grid), grid)
+    with pytest.raises(OutputError, match="can't hold an image of 3 dimensions"):
+        write_image(tmp_path / "a.png", _data(grid), grid, "unsigned char")
+
+
+@pytest.mark.parametrize("compress", [False, True])
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".nhdr", ".tif"])
+def test_a_full_disk_leaves_nothing_and_is_said(tmp_path, suffix, compress, capfd):
+    resource = pytest.importorskip("resource", reason="no limits of file sizes here")
+    grid = Grid.axis_aligned((40, 40, 40), (1.0, 1.0, 1.0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OutputError, match=r"can't be written.*Free some space"):
+            write_image(tmp_path / f"a{suffix}", _data(grid), grid, "float", compress=compress)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr().err == ""
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):

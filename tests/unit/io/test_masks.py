@@ -48,7 +48,7 @@ def test_another_grid_is_resampled_to_the_nearest_with_a_warning(tmp_path):
     ("values", "grid", "says"),
     [
         (torch.zeros(GRID.shape), GRID, "mask is empty"),
-        (torch.ones(GRID.shape), GRID.shifted((500.0, 0.0, 0.0)), "does not overlap"),
+        (torch.ones(GRID.shape), GRID.shifted((500.0, 0.0, 0.0)), r"240 voxels, around \(607, 5, 4\) mm, lie outside"),
         (torch.ones(6, 8), Grid.axis_aligned((8, 6), (2.0, 2.0)), "has 2 dimensions, its image 3"),
     ],
     ids=["empty", "elsewhere", "2d"],
