@@ -6,7 +6,7 @@ from typing import Literal, final
 
 from elastix_impact.errors import InputError, ParameterMapError, TransformFileError
 from elastix_impact.geometry.grid import Grid
-from elastix_impact.parameters.problems import Problem
+from elastix_impact.parameters.problems import Problem, raise_if_errors
 from elastix_impact.parameters.text import Value, read_parameter_map, write_parameter_text
 from elastix_impact.parameters.toml import write_parameter_toml
 from elastix_impact.transforms.base import AbstractTransform
@@ -164,6 +164,7 @@ def _keys(path: Path) -> Keys:
         raise TransformFileError("no such transform file", where=str(path), remedy="Check the path")
     try:
         raw = read_parameter_map(path)
+        raise_if_errors(raw.faults)
     except InputError as error:
         raise _not_a_transform(error, path) from error
     if "Transform" not in raw or ("Metric" in raw and not raw.is_transform_file):

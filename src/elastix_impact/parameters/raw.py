@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import final
+
+from .problems import Problem
 
 
 @final
@@ -28,16 +30,19 @@ class RawParameterMap:
     source
         The file, as messages name it.
     entries
-        By name, in the file's order.
+        By name, in the file's order; of a name given twice the first.
+    faults
+        Lines that could not be read; `resolve` reports them with everything else.
     """
 
     source: str
     entries: Mapping[str, RawEntry]
+    faults: tuple[Problem, ...] = ()
 
     @staticmethod
-    def of(source: str, entries: list[RawEntry]) -> RawParameterMap:
+    def of(source: str, entries: list[RawEntry], faults: Sequence[Problem] = ()) -> RawParameterMap:
         """The map of these entries, whose names differ."""
-        return RawParameterMap(source, MappingProxyType({entry.name: entry for entry in entries}))
+        return RawParameterMap(source, MappingProxyType({entry.name: entry for entry in entries}), tuple(faults))
 
     def __contains__(self, name: object) -> bool:
         return name in self.entries

@@ -65,7 +65,7 @@ def resolve(raw: RawParameterMap, *, dimension: int | None = None) -> Resolution
         That of the images, 2 or 3; None = find it in the map.
     """
     if (refusal := _not_a_map(raw)) is not None:
-        return Resolution(None, (refusal,))
+        return Resolution(None, raw.faults or (refusal,))
     reader = Reader(raw)
     components = resolve_components(reader)
     levels = _number_of_levels(reader)
@@ -73,7 +73,7 @@ def resolve(raw: RawParameterMap, *, dimension: int | None = None) -> Resolution
     names = lint(raw, reader.used, levels)
     if components is None:
         names = [problem for problem in names if problem.severity != "hint"]
-    problems = tuple(sorted((*reader.problems, *names), key=lambda problem: problem.line))
+    problems = tuple(sorted((*raw.faults, *reader.problems, *names), key=lambda problem: problem.line))
     faulty = any(problem.severity == "error" for problem in problems)
     return Resolution(None if faulty else plan, problems, reader.effective())
 

@@ -26,7 +26,7 @@ def read_parameter_map(path: Path) -> RawParameterMap:
     InputError
         If the file can't be read.
     ParameterMapError
-        With every fault of its grammar.
+        If it is no parameter map at all. Faulty lines are in the map's `faults`.
     """
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
@@ -53,11 +53,16 @@ def parse_parameter_text(text: str, source: str) -> RawParameterMap:
     source
         What messages call the file.
 
+    Returns
+    -------
+    RawParameterMap
+        Its `faults` name every line with unbalanced parentheses or quotes, without name or value, with text outside
+        of parentheses, or with a parameter that was given before.
+
     Raises
     ------
     ParameterMapError
-        With every fault: unbalanced parentheses or quotes, missing names or values, text outside of
-        parentheses, parameters given twice. A text without any parenthesis is one fault: no map.
+        If no line has a parenthesis: that is no map.
     """
     contents = [_without_comment(line).strip() for line in _LINE_END.split(text)]
     if any(contents) and not any(content.startswith("(") for content in contents):
@@ -80,8 +85,7 @@ def parse_parameter_text(text: str, source: str) -> RawParameterMap:
             )
         else:
             entries[parsed.name] = parsed
-    raise_if_errors(problems)
-    return RawParameterMap.of(source, list(entries.values()))
+    return RawParameterMap.of(source, list(entries.values()), problems)
 
 
 def _without_comment(line: str) -> str:

@@ -36,8 +36,7 @@ def parse_parameter_toml(text: str, source: str) -> RawParameterMap:
             problems.append(Problem("error", source, number, name, message, f"Write {name} = value"))
         else:
             entries.append(RawEntry(name, values, number))
-    raise_if_errors(problems)
-    return RawParameterMap.of(source, entries)
+    return RawParameterMap.of(source, entries, problems)
 
 
 def _as_text(value: Any) -> tuple[str, ...]:

@@ -4,7 +4,9 @@ import pytest
 
 from elastix_impact.errors import InputError, ParameterMapError
 from elastix_impact.parameters.problems import Problem
+from elastix_impact.parameters.resolve import resolve
 from elastix_impact.parameters.text import parse_parameter_text, read_parameter_map, write_parameter_text
+from small_case import MAP
 
 
 def values(text: str) -> dict[str, tuple[str, ...]]:
@@ -12,9 +14,10 @@ def values(text: str) -> dict[str, tuple[str, ...]]:
 
 
 def faults(text: str) -> list[Problem]:
-    with pytest.raises(ParameterMapError) as caught:
-        parse_parameter_text(text, "map.txt")
-    return [problem for problem in caught.value.problems if isinstance(problem, Problem)]
+    try:
+        return list(parse_parameter_text(text, "map.txt").faults)
+    except ParameterMapError as error:
+        return [problem for problem in error.problems if isinstance(problem, Problem)]
 
 
 @pytest.mark.parametrize(
@@ -91,3 +94,9 @@ def test_writing() -> None:
     assert text == '(A 1 0.1 "true" "x y")\n(B 2)\n(C 1e-20)\n'
     with pytest.raises(InputError, match="quote"):
         write_parameter_text({"A": ['say "x"']})
+
+
+def test_a_faulty_line_does_not_hide_the_faults_of_others() -> None:
+    text = MAP.replace('"Static"', '"Statik"') + '(Metric "Impact")\n(Broken'
+    problems = resolve(parse_parameter_text(text, "map.txt")).problems
+    assert {p.parameter for p in problems if p.severity == "error"} == {"Metric", "Broken", "ImpactMode"}

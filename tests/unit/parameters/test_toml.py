@@ -3,6 +3,7 @@
 import pytest
 
 from elastix_impact.errors import ParameterMapError
+from elastix_impact.parameters.problems import raise_if_errors
 from elastix_impact.parameters.text import read_parameter_map
 from elastix_impact.parameters.toml import parse_parameter_toml, write_parameter_toml
 
@@ -16,7 +17,7 @@ def test_values_are_those_of_the_text_form() -> None:
 @pytest.mark.parametrize("text", ["A = ", "A = 1\nA = 2", "[A]\nB = 1", "A = []", "A = [[1]]", "A = 2026-01-01"])
 def test_faults(text: str) -> None:
     with pytest.raises(ParameterMapError, match=r"map\.toml"):
-        parse_parameter_toml(text, "map.toml")
+        raise_if_errors(parse_parameter_toml(text, "map.toml").faults)
 
 
 def test_suffix_decides(tmp_path) -> None:
