@@ -62,7 +62,9 @@ class Grid:
             raise InputError(f"a grid needs at least one voxel per axis, got size {self.size}")
         if not all(math.isfinite(s) and s > 0 for s in self.spacing):
             raise InputError(f"spacing must be positive and finite, got {self.spacing}")
-        if abs(float(torch.linalg.det(self._direction_tensor()))) < 1e-6:
+        if not all(math.isfinite(o) for o in self.origin):
+            raise InputError(f"the origin must be finite, got {self.origin}")
+        if not abs(float(torch.linalg.det(self._direction_tensor()))) >= 1e-6:
             raise InputError(f"the direction matrix {self.direction} is singular")
 
     @staticmethod

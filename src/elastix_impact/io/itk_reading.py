@@ -17,6 +17,7 @@ from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.translation import TranslationTransform
 
+from .formats import library_chatter_off
 from .images import grid_of
 
 _PROBE_MM = 1000.0
@@ -36,7 +37,8 @@ def read_itk_transform(path: Path) -> AbstractTransform:
         raise TransformFileError("no such transform file", where=str(path), remedy="Check the path")
     try:
         with _kept_warnings() as kept:
-            itk_transform = sitk.ReadTransform(str(path))
+            with library_chatter_off():
+                itk_transform = sitk.ReadTransform(str(path))
     except RuntimeError as error:
         unknown = _UNKNOWN_KIND.search(str(error))
         raise TransformFileError(
