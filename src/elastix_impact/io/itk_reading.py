@@ -36,9 +36,8 @@ def read_itk_transform(path: Path) -> AbstractTransform:
     if not path.is_file():
         raise TransformFileError("no such transform file", where=str(path), remedy="Check the path")
     try:
-        with _kept_warnings() as kept:
-            with library_chatter_off():
-                itk_transform = sitk.ReadTransform(str(path))
+        with _kept_warnings() as kept, library_chatter_off():
+            itk_transform = sitk.ReadTransform(str(path))
     except RuntimeError as error:
         unknown = _UNKNOWN_KIND.search(str(error))
         raise TransformFileError(
