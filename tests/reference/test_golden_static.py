@@ -94,7 +94,7 @@ def _cosine_with_the_reference_derivative(fixed, moving, weights, count):
 @pytest.mark.shared
 def test_the_reference_derivative_of_cosine_is_explained_by_its_slip(shared, monkeypatch):
     monkeypatch.setattr(
-        "elastix_impact.metrics.impact.static.DISTANCES", {"Cosine": _cosine_with_the_reference_derivative}
+        "elastix_impact.metrics.impact.layers.DISTANCES", {"Cosine": _cosine_with_the_reference_derivative}
     )
     _, transform = _run("static3d_plain_Cosine", shared / "golden")
     _assert_derivative_agrees(transform, shared, "static3d_plain_Cosine")

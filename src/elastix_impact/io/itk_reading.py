@@ -19,6 +19,7 @@ from elastix_impact.transforms.translation import TranslationTransform
 
 from .formats import library_chatter_off
 from .images import grid_of
+from .itk_whole import check_whole
 
 _PROBE_MM = 1000.0
 _UNKNOWN_KIND = re.compile(r'Could not create an instance of "([A-Za-z]+)')
@@ -30,15 +31,16 @@ def read_itk_transform(path: Path) -> AbstractTransform:
     Raises
     ------
     TransformFileError
-        If it can't be read, or holds a displacement field or several transforms that are no composite.
+        If it can't be read, is not whole, or holds a displacement field or several transforms that are no composite.
     """
     path = Path(path)
     if not path.is_file():
         raise TransformFileError("no such transform file", where=str(path), remedy="Check the path")
+    check_whole(path)
     try:
         with _kept_warnings() as kept, library_chatter_off():
             itk_transform = sitk.ReadTransform(str(path))
-    except RuntimeError as error:
+    except (RuntimeError, UnicodeDecodeError) as error:
         unknown = _UNKNOWN_KIND.search(str(error))
         raise TransformFileError(
             f"{unknown[1]} is not supported" if unknown else "not a transform that ITK can read",

@@ -12,7 +12,8 @@ from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.metrics.base import AbstractMetric
 from elastix_impact.metrics.impact.features import FeatureSink, ModelInput
-from elastix_impact.metrics.impact.static import LayerComparison, StaticImpact
+from elastix_impact.metrics.impact.layers import LayerComparison
+from elastix_impact.metrics.impact.static import StaticImpact
 from elastix_impact.parameters.plan import (
     ImpactPlan,
     LevelPlan,

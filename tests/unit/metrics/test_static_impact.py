@@ -9,7 +9,8 @@ from elastix_impact.errors import ModelError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.metrics.impact.features import ModelInput, layer_grid, principal_axes, project, voxel_grid
-from elastix_impact.metrics.impact.static import LayerComparison, StaticImpact
+from elastix_impact.metrics.impact.layers import LayerComparison
+from elastix_impact.metrics.impact.static import StaticImpact
 from elastix_impact.samplers.fixed import FullSampler
 from elastix_impact.transforms.affine import AffineTransform
 from elastix_impact.transforms.composite import CompositeTransform

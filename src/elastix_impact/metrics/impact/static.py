@@ -7,13 +7,11 @@ spatial Jacobian.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import final
 
 import torch
 from torch import Tensor
 
-from elastix_impact.errors import ModelError
 from elastix_impact.geometry.domain import Domain
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
@@ -23,7 +21,6 @@ from elastix_impact.metrics.base import AbstractMetric, MetricValue
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
 
-from .distances import DISTANCES, NORMALISED
 from .features import (
     FeatureMap,
     FeatureSink,
@@ -34,17 +31,7 @@ from .features import (
     project,
     voxel_grid,
 )
-
-
-@final
-@dataclass(frozen=True)
-class LayerComparison:
-    """How one selected layer is compared: `subset` channels per iteration, `pca` components (0 = off)."""
-
-    distance: str
-    weight: float
-    subset: int
-    pca: int
+from .layers import LayerComparison, LayerSum, check_layers
 
 
 @final
@@ -94,25 +81,24 @@ class StaticImpact(AbstractMetric):
     ) -> None:
         moving = reoriented(moving, fixed.grid.direction)
         self._fixed_grid, self._moving, self._moving_models = fixed.grid, moving, tuple(moving_models)
-        self._layers = tuple(layers)
+        self._sum = LayerSum(layers, generator)
         self._image_order, self._feature_order = image_order, feature_order
-        self._update_interval, self._generator = update_interval, generator
+        self._update_interval = update_interval
         self._role, self._sink = f"Moving_{level}", sink
         self._moving_stats = moving.statistics()
         self._domain = Domain.of(moving.grid, moving_mask, moving.data.device)
 
         fixed_maps = _maps_of_image(fixed, fixed_models, image_order, f"Fixed_{level}", sink)
         moving_maps = _maps_of_image(moving, moving_models, image_order, self._role, sink)
-        _check_layers(fixed_maps, moving_maps, self._layers)
+        check_layers([m.features.shape[0] for m in fixed_maps], [m.features.shape[0] for m in moving_maps], layers)
         self._bases = [
-            principal_axes(m.features, layer.pca) if layer.pca else None for m, layer in zip(fixed_maps, self._layers)
+            principal_axes(m.features, layer.pca) if layer.pca else None for m, layer in zip(fixed_maps, layers)
         ]
         self._write_maps(f"Fixed_{level}", fixed_maps)
         self._fixed = self._fields(fixed_maps)
         self._write_maps(self._role, moving_maps)
         self._moving_fields = self._fields(moving_maps)
         self._warp: AbstractTransform | None = None
-        self._first: list[Tensor] | None = None
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -154,34 +140,9 @@ class StaticImpact(AbstractMetric):
         total = weights.sum()
         count = total.clamp_min(1.0)
         query = moving_points if self._warp is None else _pull_back(self._warp, world_points, moving_points)
-        raw = [self._distance(index, world_points, query, weights, count) for index in range(len(self._layers))]
-        value = self._weighted_sum(raw)
-        names = [f"{layer.distance} layer {index}" for index, layer in enumerate(self._layers)]
-        parts = {name: r.detach() for name, r in zip(names, raw)}
+        features = [(f.values(world_points), m.values(query)) for f, m in zip(self._fixed, self._moving_fields)]
+        value, parts = self._sum.evaluate(features, weights, count)
         return MetricValue(value, total / world_points.shape[0], parts)
-
-    def _distance(
-        self, index: int, fixed_points: Tensor, moving_points: Tensor, weights: Tensor, count: Tensor
-    ) -> Tensor:
-        layer = self._layers[index]
-        fixed = self._fixed[index].values(fixed_points)
-        moving = self._moving_fields[index].values(moving_points)
-        if layer.subset < fixed.shape[1]:
-            drawn = torch.randperm(fixed.shape[1], generator=self._generator, device=self._generator.device)
-            subset = drawn[: max(1, layer.subset)].to(fixed.device)
-            fixed, moving = fixed.index_select(1, subset), moving.index_select(1, subset)
-        return DISTANCES[layer.distance](fixed, moving, weights, count)
-
-    def _weighted_sum(self, raw: list[Tensor]) -> Tensor:
-        """Layers weighted; L1 and L2 divided by the value of the level's first evaluation."""
-        if self._first is None:
-            first = [r.detach() for r in raw]
-            self._first = [
-                torch.where(value > 0, value, 1.0) if layer.distance in NORMALISED else torch.ones_like(value)
-                for layer, value in zip(self._layers, first)
-            ]
-        terms = [layer.weight * r / first for layer, r, first in zip(self._layers, raw, self._first)]
-        return torch.stack(terms).sum()
 
 
 def _maps_of_image(
@@ -221,20 +182,3 @@ def _pull_back(warp: AbstractTransform, world_points: Tensor, moving_points: Ten
         start = warp.map_points(world_points)
         inverse = torch.linalg.inv(warp.spatial_jacobian(world_points))
     return world_points + torch.einsum("nij,nj->ni", inverse, moving_points - start)
-
-
-def _check_layers(fixed: list[FeatureMap], moving: list[FeatureMap], layers: Sequence[LayerComparison]) -> None:
-    if not len(fixed) == len(moving) == len(layers):
-        raise ModelError(
-            f"fixed models give {len(fixed)} layers, moving models {len(moving)}, and {len(layers)} are compared",
-            where="ImpactLayersMask",
-            expected="as many selected layers on both sides",
-        )
-    for index, (f, m) in enumerate(zip(fixed, moving)):
-        if f.features.shape[0] != m.features.shape[0]:
-            raise ModelError(
-                f"layer {index} has {f.features.shape[0]} fixed and {m.features.shape[0]} moving channels",
-                where="ImpactLayersMask",
-                expected="the same number of channels on both sides",
-                remedy="Select layers with equal channels (elastix-impact models inspect FILE lists them)",
-            )
