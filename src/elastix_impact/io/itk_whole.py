@@ -98,8 +98,11 @@ def _text_entries(path: Path) -> Iterator[_Entry]:
 def _count_numbers(words: list[str], key: str, where: str) -> int:
     try:
         finite = all(math.isfinite(float(word)) for word in words)
-    except ValueError as error:
-        raise _fault(f"{key}: holds something that is no number ({error})", where) from error
+        plain = all(word.isascii() and "_" not in word for word in words)
+    except ValueError:
+        finite = plain = False
+    if not plain:
+        raise _fault(f"{key}: holds something that is no number", where)
     if not finite:
         raise _fault(f"{key}: holds a value that is NaN or infinite", where)
     return len(words)

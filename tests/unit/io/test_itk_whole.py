@@ -38,6 +38,7 @@ def test_whole_files_of_every_kind_pass(tmp_path, transform, suffix):
         ("Euler3DTransform", ["Parameters:", "FixedParameters: 1 2 3 0"], "has 0 values. Expected: 6"),
         ("Euler3DTransform", ["Parameters: 1 2", "FixedParameters: 1 2 3 0"], "has 2 values. Expected: 6"),
         ("Similarity3DTransform", ["Parameters: pi", "FixedParameters: 1 2 3"], "t.tfm:4: Parameters: .* no number"),
+        ("Euler3DTransform", ["Parameters: 0 0 0 1_0 0 0", "FixedParameters: 1 2 3 0"], "t.tfm:4: .* no number"),
         ("Euler3DTransform", ["Parameters: 0 0 nan 0 0 0", "FixedParameters: 1 2 3 0"], "t.tfm:4: .* NaN"),
         ("AffineTransform", ["Parameters: 1 0 0 1 0 0 1", "FixedParameters: 1 2 3"], "has 7 values. Expected: 12"),
         ("TranslationTransform", ["Parameters: 1 2 3 4", "FixedParameters:"], "has 4 values. Expected: 3"),
