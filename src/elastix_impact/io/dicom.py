@@ -1,5 +1,6 @@
 """A folder of DICOM slices as one image."""
 
+import math
 import warnings
 from pathlib import Path
 
@@ -11,6 +12,11 @@ from elastix_impact.errors import ImageError
 from .formats import library_chatter_off
 from .warning import InputWarning
 
+LARGEST_TILT_DEGREES = 0.1
+"""Stacks that lean by more, as a tilted gantry makes them, are refused: half a millimetre off after 300 mm."""
+SMALLEST_STEP_MM = 1e-3
+"""Slices closer than this lie at one place."""
+
 _NOT_UNIFORM = "ITK_non_uniform_sampling_deviation"
 _POSITION = "0020|0032"
 
@@ -21,7 +27,7 @@ def read_series(folder: Path) -> sitk.Image:
     Raises
     ------
     ImageError
-        If the folder holds none, or the slices make no volume.
+        If the folder holds none, or the slices make no volume: of several sizes, at one place, or leaning.
 
     Warns
     -----
@@ -43,8 +49,7 @@ def read_series(folder: Path) -> sitk.Image:
             expected="slices of one size and type",
             remedy="Export the series again, or convert it to NIfTI first",
         ) from error
-    if image.HasMetaDataKey(_NOT_UNIFORM):
-        _warn_of_gaps(reader, len(files), folder, image.GetSpacing()[2])
+    _check_stack(_positions(reader, len(files)), image, folder)
     return image
 
 
@@ -69,12 +74,38 @@ def _chosen_files(folder: Path) -> tuple[str, ...]:
     return files[chosen]
 
 
-def _warn_of_gaps(reader: sitk.ImageSeriesReader, count: int, folder: Path, spacing_mm: float) -> None:
-    positions = [[float(n) for n in reader.GetMetaData(k, _POSITION).split("\\")] for k in range(count)]
-    gaps = np.linalg.norm(np.diff(np.asarray(positions), axis=0), axis=1)
-    warnings.warn(
-        f"{folder}: its slices are {gaps.min():.4g} to {gaps.max():.4g} mm apart, as if some were missing; "
-        f"they are taken as {spacing_mm:.4g} mm apart, and so lie in wrong places",
-        InputWarning,
-        stacklevel=5,
-    )
+def _positions(reader: sitk.ImageSeriesReader, count: int) -> np.ndarray:
+    """World points (N, 3) in mm of the slices' first voxels, those that say where they lie."""
+    said = [reader.GetMetaData(k, _POSITION) for k in range(count) if reader.HasMetaDataKey(k, _POSITION)]
+    return np.asarray([[float(number) for number in position.split("\\")] for position in said]).reshape(-1, 3)
+
+
+def _check_stack(world_points: np.ndarray, image: sitk.Image, folder: Path) -> None:
+    """Refuse slices that are not stacked along their normal, which ITK would push straight; warn of gaps."""
+    if len(world_points) < 2:
+        return
+    lengths = np.linalg.norm(np.diff(world_points, axis=0), axis=1)
+    if lengths.min() < SMALLEST_STEP_MM:
+        raise ImageError(
+            "several slices of its DICOM series lie at one place, as if it had several phases or echoes",
+            where=str(folder),
+            expected="one slice at every place",
+            remedy="Sort the phases into folders of their own",
+        )
+    normal = np.asarray(image.GetDirection()).reshape(3, 3)[:, 2]
+    whole = world_points[-1] - world_points[0]
+    tilt = math.degrees(math.acos(min(1.0, abs(float(whole @ normal)) / float(np.linalg.norm(whole)))))
+    if tilt > LARGEST_TILT_DEGREES:
+        raise ImageError(
+            f"its slices are stacked at {tilt:.1f} degrees to their normal: the volume is sheared (a tilted gantry)",
+            where=str(folder),
+            expected="slices stacked along their normal",
+            remedy="Convert the series with a tool that corrects the tilt, e.g. dcm2niix",
+        )
+    if image.HasMetaDataKey(_NOT_UNIFORM):
+        warnings.warn(
+            f"{folder}: its slices are {lengths.min():.4g} to {lengths.max():.4g} mm apart, as if some were missing; "
+            f"they are taken as {image.GetSpacing()[2]:.4g} mm apart, and so lie in wrong places",
+            InputWarning,
+            stacklevel=5,
+        )

@@ -1,5 +1,6 @@
 """Images into files, whole or not at all."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,10 @@ def _cast(values: np.ndarray, pixel_type: str) -> np.ndarray:
     kind = numpy_type(pixel_type)
     if np.issubdtype(kind, np.integer):
         limits = np.iinfo(kind)
-        values = np.clip(np.rint(values.astype(np.float64)), float(limits.min), float(limits.max))
+        largest = float(limits.max)
+        if largest > limits.max:  # 64-bit limits are no doubles; the next one above would wrap round
+            largest = math.nextafter(largest, 0.0)
+        values = np.clip(np.rint(values.astype(np.float64)), float(limits.min), largest)
     return values.astype(kind)
 
 

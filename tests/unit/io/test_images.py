@@ -53,6 +53,13 @@ def test_integers_are_rounded_and_kept_in_range(tmp_path, pixel_type, expected):
     assert read_image(tmp_path / "a.mha").data.flatten().tolist() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("pixel_type", "sign"), [("long", 1), ("long", -1), ("unsigned long", 1)])
+def test_huge_values_do_not_wrap_round(tmp_path, pixel_type, sign):
+    write_image(tmp_path / "a.mha", torch.full((2, 3), sign * 1e30), Grid.axis_aligned((3, 2), (1.0, 1.0)), pixel_type)
+    values = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "a.mha"))).astype(np.float64)
+    assert (sign * values >= 2.0**63 * 0.999).all()
+
+
 def test_vector_images_keep_their_channels(tmp_path):
     grid = GRIDS["oblique"]
     data = torch.rand(5, *grid.shape)
@@ -164,13 +171,13 @@ def test_a_twin_beside_a_nifti_file_does_not_mix_in(tmp_path):
     assert read_image(tmp_path / "a.nii").pixel_type == "short"
 
 
-def _dicom_series(folder, series, positions_mm):
+def _dicom_series(folder, series, positions_mm, lean=0.0):
     for k, z in enumerate(positions_mm):
         image = sitk.GetImageFromArray(np.full((1, 5, 6), 100 * k + 7, dtype=np.int16))
         image.SetOrigin((0.0, 0.0, z))
         for tag, value in {
             "0020|000e": f"1.2.826.0.1.{series}", "0008|0018": f"1.2.826.0.1.{series}.{k + 1}", "0008|0060": "CT",
-            "0020|0032": f"0\\0\\{z}", "0020|0037": "1\\0\\0\\0\\1\\0", "0020|0013": str(k),
+            "0020|0032": f"0\\{lean * z}\\{z}", "0020|0037": "1\\0\\0\\0\\1\\0", "0020|0013": str(k),
             "0020|000d": "1.2.826.0.1.9",
         }.items():  # fmt: skip
             image.SetMetaData(tag, value)
@@ -193,6 +200,18 @@ def test_a_dicom_folder_gives_its_largest_series_and_names_the_others(tmp_path):
 def test_a_missing_dicom_slice_is_noticed(tmp_path):
     _dicom_series(tmp_path, "1.2.3", (0.0, 2.5, 7.5, 10.0))
     with pytest.warns(InputWarning, match=r"2\.5 to 5 mm apart"):
+        read_image(tmp_path)
+
+
+def test_a_tilted_gantry_is_refused_with_its_angle(tmp_path):
+    _dicom_series(tmp_path, "1.2.3", (0.0, 2.5, 5.0, 7.5), lean=np.tan(np.radians(12)))
+    with pytest.raises(ImageError, match=r"stacked at 12\.0 degrees"):
+        read_image(tmp_path)
+
+
+def test_slices_at_one_place_are_refused(tmp_path):
+    _dicom_series(tmp_path, "1.2.3", (0.0, 0.0, 2.5, 2.5))
+    with pytest.raises(ImageError, match="lie at one place"):
         read_image(tmp_path)
 
 
