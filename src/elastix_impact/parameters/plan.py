@@ -18,6 +18,7 @@ SamplerKind = Literal["Full", "Grid", "Random", "RandomCoordinate", "RandomSpars
 Combination = Literal["Compose", "Add"]
 Distance = Literal["L1", "L2", "Cosine", "L1Cosine", "Dice", "NCC", "DotProduct"]
 ImpactMode = Literal["Static", "Jacobian"]
+JacobianGradient = Literal["Exact", "Center"]
 StepSizeEstimation = Literal["Original", "OriginalButSigmoidToDefault", "DisplacementDistribution"]
 InitialAlignment = Literal["GeometricalCenter", "CenterOfGravity", "Origins", "GeometryTop"]
 
@@ -123,6 +124,7 @@ class ImpactPlan:
     update_interval: int
     feature_maps_directory: str | None
     feature_interpolation_order: Literal[1, 3]
+    jacobian_gradient: JacobianGradient
 
 
 MetricPlan = ImpactPlan

@@ -7,11 +7,11 @@ from typing import assert_never, final
 
 import torch
 
-from elastix_impact.errors import ParameterMapError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.metrics.base import AbstractMetric
 from elastix_impact.metrics.impact.features import FeatureSink, ModelInput
+from elastix_impact.metrics.impact.jacobian import JacobianImpact
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.static import StaticImpact
 from elastix_impact.parameters.plan import (
@@ -70,22 +70,29 @@ def build_metric(
     sink: FeatureSink | None,
 ) -> AbstractMetric:
     """The metric of one level."""
-    metric = plan.metric
+    metric, device = plan.metric, images.fixed.data.device
+    fixed_models = [_model_input(model, metric, find_model, device) for model in metric.fixed_models]
+    moving_models = [_model_input(model, metric, find_model, device) for model in metric.moving_models]
+    layers = [LayerComparison(p.distance, p.weight, p.subset, p.pca) for p in metric.layers]
     if metric.mode == "Jacobian":
-        raise ParameterMapError(
-            'ImpactMode "Jacobian" is not available in this version',
-            where="ImpactMode",
-            expected='"Static"',
-            remedy='Write (ImpactMode "Static") and set ImpactPatchSize to 0 0 0',
+        return JacobianImpact(
+            images.fixed,
+            images.moving,
+            images.moving_mask,
+            fixed_models=fixed_models,
+            moving_models=moving_models,
+            layers=layers,
+            image_order=plan.interpolation_order,
+            gradient=metric.jacobian_gradient,
+            generator=generator,
         )
-    device = images.fixed.data.device
     return StaticImpact(
         images.fixed,
         images.moving,
         images.moving_mask,
-        fixed_models=[_model_input(model, metric, find_model, device) for model in metric.fixed_models],
-        moving_models=[_model_input(model, metric, find_model, device) for model in metric.moving_models],
-        layers=[LayerComparison(p.distance, p.weight, p.subset, p.pca) for p in metric.layers],
+        fixed_models=fixed_models,
+        moving_models=moving_models,
+        layers=layers,
         image_order=plan.interpolation_order,
         feature_order=metric.feature_interpolation_order,
         update_interval=metric.update_interval,
@@ -96,6 +103,6 @@ def build_metric(
 
 
 def _model_input(plan: ModelPlan, metric: ImpactPlan, find_model: FindModel, device: torch.device) -> ModelInput:
-    dtype = torch.float16 if metric.mixed_precision and device.type == "cuda" else None
+    dtype = torch.float16 if metric.mixed_precision else None
     model = load_model(find_model(plan.path, plan.dimension), device, dtype)
     return ModelInput(model, plan.dimension, plan.channels, plan.patch_size, plan.voxel_size, plan.layers_mask)

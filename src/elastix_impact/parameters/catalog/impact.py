@@ -100,6 +100,10 @@ IMPACT_PARAMETERS: tuple[Parameter, ...] = (
     ),
     _level(
         name="ImpactFeatureInterpolationOrder", kind="int", default=str(DEFAULT_FEATURE_INTERPOLATION_ORDER),
-        allowed=("1", "3"), help="Static: spline order of feature maps; 1 is much faster, 3 is the reference's.",
+        allowed=("1", "3"), help="Static: spline order of feature maps; 3 is more accurate (the reference's), 1 faster.",
+    ),
+    _level(
+        name="ImpactJacobianGradient", kind="text", default="Exact", allowed=("Exact", "Center"),
+        help="Jacobian: the transform's derivative at every patch point, or at the centre only as in the reference.",
     ),
 )  # fmt: skip

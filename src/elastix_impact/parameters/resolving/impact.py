@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeVar, cast
 
-from elastix_impact.parameters.plan import Distance, ImpactMode, ImpactPlan, LayerPlan, ModelPlan
+from elastix_impact.parameters.plan import Distance, ImpactMode, ImpactPlan, JacobianGradient, LayerPlan, ModelPlan
 from elastix_impact.parameters.problems import counted
 from elastix_impact.parameters.reader import Reader
 
@@ -38,6 +38,7 @@ def resolve_impact(reader: Reader, level: int, dimension: int) -> ImpactPlan | N
         update_interval=_update_interval(reader, level) if static else -1,
         feature_maps_directory=_directory(reader, level) if static else None,
         feature_interpolation_order=cast(Literal[1, 3], reader.integer("ImpactFeatureInterpolationOrder", level)),
+        jacobian_gradient=cast(JacobianGradient, reader.text("ImpactJacobianGradient", level)),
     )
 
 
