@@ -20,6 +20,12 @@ _TYPES: dict[str, tuple[int, type[np.generic]]] = {
     "double": (sitk.sitkFloat64, np.float64),
 }
 
+_OTHER_NAMES = {
+    "ushort": "unsigned short",
+    **{np.dtype(kind).name: name for name, (_, kind) in _TYPES.items()},
+}
+"""elastix 5.3 also knows the types by their width."""
+
 
 def numpy_type(pixel_type: str) -> np.dtype[Any]:
     """The numpy type of one of elastix's ``ResultImagePixelType`` names.
@@ -29,11 +35,12 @@ def numpy_type(pixel_type: str) -> np.dtype[Any]:
     InputError
         If there is no such type.
     """
-    if pixel_type not in _TYPES:
+    name = _OTHER_NAMES.get(pixel_type, pixel_type)
+    if name not in _TYPES:
         raise InputError(
             f'there is no pixel type "{pixel_type}"', where="ResultImagePixelType", expected=", ".join(_TYPES)
         )
-    return np.dtype(_TYPES[pixel_type][1])
+    return np.dtype(_TYPES[name][1])
 
 
 def pixel_type_of(image: sitk.Image) -> str:

@@ -93,7 +93,7 @@ def _plan(reader: Reader, components: Components, number: int, known_dimension: 
     dimension = resolve_dimension(reader, known_dimension, number)
     transform = resolve_transform(reader, components.transform, number, dimension)
     levels = resolve_levels(reader, components, number, dimension)
-    output = resolve_output(reader, components.resample_interpolator)
+    output = resolve_output(reader, components.resample_interpolator, dimension)
     seed, use_direction = _seed(reader), reader.boolean("UseDirectionCosines")
     fixed_type, moving_type = (_pixel_type(reader, image) for image in ("Fixed", "Moving"))
     how_to_combine = cast(Combination, reader.text("HowToCombineTransforms"))

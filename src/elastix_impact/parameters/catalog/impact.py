@@ -100,7 +100,7 @@ IMPACT_PARAMETERS: tuple[Parameter, ...] = (
     ),
     _level(
         name="ImpactFeatureInterpolationOrder", kind="int", default=str(DEFAULT_FEATURE_INTERPOLATION_ORDER),
-        allowed=("1", "3"), help="Static: spline order of feature maps: 3, the reference's, is more accurate, 1 faster.",
+        allowed=("1", "3"), help="Static: spline order of feature maps: 3, the reference's, is accurate, 1 faster.",
     ),
     _level(
         name="ImpactJacobianGradient", kind="text", default="Exact", allowed=("Exact", "Center"),

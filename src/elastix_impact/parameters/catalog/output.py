@@ -21,13 +21,15 @@ OUTPUT_PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter(
         name="ResultImageFormat", kind="text", default="mhd", component="Resampler",
-        help='Suffix of result images without a dot, e.g. "mha", "nii.gz".',
+        allowed=("mha", "mhd", "nii", "nii.gz", "nrrd", "nhdr", "tif", "tiff", "png", "jpg", "jpeg"),
+        help='Suffix of result images without a dot, e.g. "mha", "nii.gz"; "png" and "jpg" for 2-D images only.',
     ),
     Parameter(
         name="ResultImagePixelType", kind="text", default="short", component="Resampler",
         allowed=(
             "char", "unsigned char", "short", "unsigned short", "ushort", "int", "unsigned int", "long",
-            "unsigned long", "float", "double",
+            "unsigned long", "float", "double", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64",
+            "uint64", "float32", "float64",
         ),
         help="Pixel type of result images.",
     ),

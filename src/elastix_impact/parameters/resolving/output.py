@@ -11,15 +11,21 @@ from .components import InterpolatorKind
 
 Order = Literal[0, 1, 2, 3]
 
+_FLAT_FORMATS = ("png", "jpg", "jpeg")
 
-def resolve_output(reader: Reader, resample_interpolator: InterpolatorKind) -> OutputPlan:
+
+def resolve_output(reader: Reader, resample_interpolator: InterpolatorKind, dimension: int) -> OutputPlan:
     """What is written, and how the result image is resampled."""
+    image_format = reader.text("ResultImageFormat")
+    if dimension == 3 and image_format in _FLAT_FORMATS:
+        message = f'"{image_format}" can\'t hold a volume'
+        reader.note("error", "ResultImageFormat", message, 'Write (ResultImageFormat "mha") or "nii.gz"')
     return OutputPlan(
         write_result_image=reader.boolean("WriteResultImage"),
         write_final_transform=reader.boolean("WriteFinalTransformParameters"),
         write_iteration_info=reader.boolean("WriteIterationInfo"),
         result_image_name=reader.text("ResultImageName"),
-        result_image_format=reader.text("ResultImageFormat").removeprefix("."),
+        result_image_format=image_format,
         result_image_pixel_type=reader.text("ResultImagePixelType").replace("ushort", "unsigned short"),
         compress_result_image=reader.boolean("CompressResultImage"),
         resample_interpolation_order=interpolation_order(
