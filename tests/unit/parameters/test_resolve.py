@@ -259,7 +259,7 @@ def test_grid_spacing(plan) -> None:
         ({"RequiredRatioOfValidSamples": "1.5"}, "RequiredRatioOfValidSamples"),
         ({"RandomSeed": "4294967296"}, "RandomSeed"),
         ({"WriteResultImage": '"yes"'}, "WriteResultImage"),
-        ({"ResultImagePixelType": '"int16"'}, "ResultImagePixelType"),
+        ({"ResultImagePixelType": '"int12"'}, "ResultImagePixelType"),
         ({"MaximumStepLength": "-1"}, "MaximumStepLength"),
         ({"ASGDParameterEstimationMethod": '"Orignal"'}, "ASGDParameterEstimationMethod"),
         ({"SigmoidMin": "0.1", "AutomaticParameterEstimation": '"false"'}, "SigmoidMin"),
@@ -342,7 +342,7 @@ def test_erosion_of_masks(plan) -> None:
 
 def test_output(plan) -> None:
     made = plan(
-        ResultImagePixelType='"ushort"', ResultImageFormat='".nii.gz"', ITKTransformOutputFileNameExtension='"h5"',
+        ResultImagePixelType='"ushort"', ResultImageFormat='"nii.gz"', ITKTransformOutputFileNameExtension='"h5"',
         OutputTransformParameterFileFormat='"TOML"', WriteResultImageAfterEachResolution='"false" "true"',
         ResampleInterpolator='"FinalNearestNeighborInterpolator"', DefaultPixelValue="-1000",
         WriteTransformParametersEachResolution='"true"',
