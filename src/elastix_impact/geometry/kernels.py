@@ -130,5 +130,7 @@ def _start_and_powers(index_points: Tensor, order: int) -> tuple[Tensor, tuple[T
 
 def kernel_product(tables: list[Float[Tensor, "N K"]]) -> Float[Tensor, "N K"]:
     """Weights of the taps: the product of the axes' tables."""
-    product = tables[0] * tables[1]
-    return product * tables[2] if len(tables) == 3 else product
+    product = tables[0]
+    for table in tables[1:]:
+        product = product * table
+    return product

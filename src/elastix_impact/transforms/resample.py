@@ -2,9 +2,10 @@
 
 import torch
 
+from elastix_impact.geometry.field import ScalarField
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
-from elastix_impact.geometry.interpolate import Field, grid_chunks, is_inside
+from elastix_impact.geometry.interpolate import grid_chunks, is_inside
 from elastix_impact.typing import Volume
 
 from .base import AbstractTransform
@@ -29,7 +30,7 @@ def resample(image: Image, transform: AbstractTransform, grid: Grid, order: int,
     device = image.data.device
     offset = tuple(-c for c in grid.centre)
     local = image.shifted(offset)
-    field = Field.from_volume(local.data.float().unsqueeze(0), local.grid, order)
+    field = ScalarField.from_volume(local.data.float(), local.grid, order)
     moved = transform.shifted(offset).to(torch.float32, device)
     pieces = []
     with torch.no_grad():

@@ -7,9 +7,10 @@ import torch
 from scipy import ndimage
 
 from elastix_impact.geometry.domain import Domain
+from elastix_impact.geometry.field import Field, ScalarField
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
-from elastix_impact.geometry.interpolate import Field, grid_chunks, is_inside, resize
+from elastix_impact.geometry.interpolate import grid_chunks, is_inside, resize
 
 OBLIQUE = Grid((7, 6, 5), (1.5, 2.0, 3.0), (10.0, -5.0, 4.0), ((0.8, -0.6, 0.0), (0.6, 0.8, 0.0), (0.0, 0.0, -1.0)))
 FLAT = Grid((7, 6), (1.5, 2.0), (10.0, -5.0), ((0.0, -1.0), (1.0, 0.0)))
@@ -47,7 +48,7 @@ def test_values_do_not_depend_on_the_chunk(generator, monkeypatch):
     field = Field.from_volume(_volume(OBLIQUE, 4, generator), OBLIQUE, 3)
     points = _points_inside(OBLIQUE, 100, generator).requires_grad_()
     (whole,) = torch.autograd.grad(field.values(points).square().sum(), points)
-    monkeypatch.setattr("elastix_impact.geometry.interpolate.CHUNK", 7)
+    monkeypatch.setattr("elastix_impact.geometry.field.CHUNK", 7)
     (pieces,) = torch.autograd.grad(field.values(points).square().sum(), points)
     torch.testing.assert_close(whole, pieces)
 
@@ -93,3 +94,16 @@ def test_domain_counts_points_inside_image_and_mask(generator):
 @pytest.mark.parametrize("grid", [OBLIQUE, FLAT], ids=["3d", "2d"])
 def test_grid_chunks_cover_the_grid_in_order(grid):
     torch.testing.assert_close(torch.cat(grid_chunks(grid, "cpu")), grid.world_points(torch.float32), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("grid", [OBLIQUE, FLAT], ids=["3d", "2d"])
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+def test_a_scalar_field_is_a_field_of_one_channel(grid, order, generator):
+    volume = _volume(grid, 1, generator)
+    points = torch.cat(
+        [_points_inside(grid, 100, generator), grid.to_world(torch.full((1, grid.dimension), -0.4).double())]
+    )
+    fields = ScalarField.from_volume(volume[0], grid, order), Field.from_volume(volume, grid, order)
+    got, expected = (field.per_chunk(points, derivatives=order > 0) for field in fields)
+    torch.testing.assert_close(got[0], expected[0])
+    torch.testing.assert_close(got[1], expected[1])

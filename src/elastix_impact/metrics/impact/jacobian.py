@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
 from elastix_impact.geometry.domain import Domain
+from elastix_impact.geometry.field import ScalarField
 from elastix_impact.geometry.image import Image
-from elastix_impact.geometry.interpolate import Field
 from elastix_impact.metrics.base import AbstractMetric, MetricValue
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
@@ -73,8 +73,8 @@ class JacobianImpact(AbstractMetric):
         generator: torch.Generator,
     ) -> None:
         device = fixed.data.device
-        self._fixed = Field.from_volume(fixed.data.unsqueeze(0), fixed.grid, FIXED_ORDER)
-        self._moving = Field.from_volume(moving.data.unsqueeze(0), moving.grid, image_order)
+        self._fixed = ScalarField.from_volume(fixed.data, fixed.grid, FIXED_ORDER)
+        self._moving = ScalarField.from_volume(moving.data, moving.grid, image_order)
         self._stats = fixed.statistics().cpu(), moving.statistics().cpu()
         self._direction = torch.tensor(fixed.grid.direction, dtype=torch.float64).round().long()
         self._domain = Domain.of(moving.grid, moving_mask, device)

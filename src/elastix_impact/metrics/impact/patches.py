@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from elastix_impact.errors import ModelError
+from elastix_impact.geometry.field import ScalarField
 from elastix_impact.geometry.grid import Grid
-from elastix_impact.geometry.interpolate import Field
 from elastix_impact.typing import Features, Points
 
 from .features import ModelInput
@@ -67,7 +67,7 @@ def _rotations(angles: Float[Tensor, "N 3"]) -> Float[Tensor, "N 3 3"]:
 
 def centre_features(
     model_input: ModelInput,
-    field: Field,
+    field: ScalarField,
     patch_points: PatchPoints,
     shape: tuple[int, ...],
     stats: Float[Tensor, "4"],
@@ -78,7 +78,7 @@ def centre_features(
     Parameters
     ----------
     field
-        The image as a one-channel field.
+        The image.
     patch_points
         Where the image is read, (N, K, D).
     shape

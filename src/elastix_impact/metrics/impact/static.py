@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from elastix_impact.geometry.domain import Domain
+from elastix_impact.geometry.field import Field, ScalarField
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
-from elastix_impact.geometry.interpolate import Field, grid_chunks
+from elastix_impact.geometry.interpolate import grid_chunks
 from elastix_impact.geometry.orient import reoriented
 from elastix_impact.metrics.base import AbstractMetric, MetricValue
 from elastix_impact.transforms.base import AbstractTransform
@@ -166,7 +167,7 @@ def _maps_of_warped_image(
     sink: FeatureSink | None,
 ) -> list[FeatureMap]:
     """Feature maps of m(T0(x)) on the fixed image's grid, each model at its voxel size."""
-    field = Field.from_volume(moving.data.unsqueeze(0), moving.grid, order)
+    field = ScalarField.from_volume(moving.data, moving.grid, order)
     maps: list[FeatureMap] = []
     for model in models:
         grid = voxel_grid(fixed_grid, model.voxel_size)
