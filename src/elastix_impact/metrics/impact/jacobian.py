@@ -5,7 +5,8 @@ from there to the transform: at every patch point (``Exact``), or, as in the ref
 like its centre (``Center``).
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from typing import Literal, final
 
 import torch
@@ -87,13 +88,11 @@ class JacobianImpact(AbstractMetric):
         """Sum over layers of weight times normalised distance, at the samples whose mapped patches are inside."""
         centres = transform.map_points(world_points)
         weights = torch.ones_like(world_points[:, 0])
-        patches: list[tuple[Tensor, Tensor]] = []
-        for plan in self._plans:
-            fixed_points = plan.points(world_points)
-            mapped = self._mapped(transform, fixed_points, centres)
-            weights = weights * self._domain.weights(mapped.flatten(0, 1)).view(len(world_points), -1).amin(1)
-            patches.append((fixed_points, mapped))
-        features = [pair for index, points in enumerate(patches) for pair in self._features(index, *points)]
+        features: list[tuple[Tensor, Tensor]] = []
+        for index in range(len(self._models)):
+            inside, pairs = self._features(index, transform, world_points, centres)
+            weights = weights * inside
+            features += pairs
         if not self._checked:
             check_layers([f.shape[1] for f, _ in features], [m.shape[1] for _, m in features], self._layers)
             self._checked = True
@@ -101,35 +100,40 @@ class JacobianImpact(AbstractMetric):
         value, parts = self._sum.evaluate(features, weights, total.clamp_min(1.0))
         return MetricValue(value, total / len(world_points), parts)
 
+    def _features(
+        self, index: int, transform: AbstractTransform, world_points: Tensor, centres: Tensor
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """For one pair of models: which samples count (N,), and fixed and moving features (N, C) of each layer."""
+        plan, (fixed_model, moving_model) = self._plans[index], self._models[index]
+        size = max(1, PATCH_VOXELS // math.prod(plan.shape))
+        fixed: list[list[Tensor]] = []
+        moving: list[list[Tensor]] = []
+
+        def of_moving(patch_points: Tensor, middles: Tensor) -> list[Tensor]:
+            mapped = self._mapped(transform, patch_points, middles)
+            inside = self._domain.weights(mapped.flatten(0, 1)).view(len(middles), -1).amin(1)
+            stats, direction = self._stats[1], self._direction
+            return [inside, *centre_features(moving_model, self._moving, mapped, plan.shape, stats, direction)]
+
+        for points, middles in zip(world_points.split(size), centres.split(size)):
+            patch_points = plan.points(points)
+            with torch.no_grad():
+                stats, direction = self._stats[0], self._direction
+                fixed.append(centre_features(fixed_model, self._fixed, patch_points, plan.shape, stats, direction))
+            if len(world_points) <= size or not middles.requires_grad:
+                moving.append(of_moving(patch_points, middles))
+                continue
+            # Stopping a recomputation early works by an exception, which TorchScript would take for a failure.
+            with set_checkpoint_early_stop(False):
+                moving.append(checkpoint(of_moving, patch_points, middles, use_reentrant=False))
+        inside, *of_layers = (torch.cat(parts) for parts in zip(*moving))
+        return inside, list(zip((torch.cat(parts) for parts in zip(*fixed)), of_layers))
+
     def _mapped(self, transform: AbstractTransform, patch_points: Tensor, centres: Tensor) -> Tensor:
-        """Moving points (N, K, D) of fixed patch points."""
+        """Moving points (N, K, D) of fixed patch points; `centres` (N, D) are those of the samples."""
         flat = patch_points.flatten(0, 1)
         if self._gradient == "Exact":
             return transform.map_points(flat).view_as(patch_points)
         with torch.no_grad():
             mapped = transform.map_points(flat).view_as(patch_points)
         return mapped + (centres - centres.detach())[:, None]
-
-    def _features(self, index: int, fixed_points: Tensor, moving_points: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Fixed and moving features (N, C) of each selected layer of one pair of models."""
-        fixed_model, moving_model = self._models[index]
-        shape = self._plans[index].shape
-        pieces = fixed_points.split(max(1, PATCH_VOXELS // fixed_points.shape[1]))
-        with torch.no_grad():
-            fixed = [
-                centre_features(fixed_model, self._fixed, piece, shape, self._stats[0], self._direction)
-                for piece in pieces
-            ]
-
-        def of_moving(piece: Tensor) -> list[Tensor]:
-            return centre_features(moving_model, self._moving, piece, shape, self._stats[1], self._direction)
-
-        split = moving_points.split(len(pieces[0]))
-        if len(split) == 1 or not moving_points.requires_grad:
-            moving = [of_moving(piece) for piece in split]
-        else:
-            # Stopping a recomputation early works by an exception, which TorchScript would take for a failure.
-            with set_checkpoint_early_stop(False):
-                moving = [checkpoint(of_moving, piece, use_reentrant=False) for piece in split]
-        for of_fixed, of_layer in zip(zip(*fixed), zip(*moving)):
-            yield torch.cat(of_fixed), torch.cat(of_layer)
