@@ -8,7 +8,7 @@ from .problems import Problem
 from .raw import RawEntry, RawParameterMap
 
 
-def lint(raw: RawParameterMap, used: set[str], levels: int) -> list[Problem]:
+def lint(raw: RawParameterMap, used: set[str], levels: int, *, complete: bool = True) -> list[Problem]:
     """Remarks on the names of a map.
 
     Parameters
@@ -17,13 +17,17 @@ def lint(raw: RawParameterMap, used: set[str], levels: int) -> list[Problem]:
         Names that resolution read.
     levels
         Number of resolution levels.
+    complete
+        Whether resolution came to its end; if not, a name that was not read may have an effect once the errors are
+        corrected, and nothing is said of it.
 
     Returns
     -------
     list of Problem
         Unknown names: an error if it looks like one of IMPACT's, whose run would silently use a default, else a
-        warning. IMPACT's without a level's number: an error. IMPACT's for levels that are not, old spellings: warnings.
-        Names that have no effect with this map: hints.
+        warning. IMPACT's without a level's number: an error. IMPACT's for levels that are not, IMPACT's for one image
+        whose models are the shared ones, spellings that elastix does not read: warnings. Other old spellings, names
+        that have no effect with this map: hints.
     """
     problems: list[Problem] = []
     for entry in raw.entries.values():
@@ -32,8 +36,8 @@ def lint(raw: RawParameterMap, used: set[str], levels: int) -> list[Problem]:
             _unknown(raw, entry)
             if parameter is None
             else _misnumbered(raw, entry, parameter, number, levels)
-            or _old_spelling(raw, entry, parameter, number)
-            or _unused(raw, entry, parameter, used)
+            or _old_spelling(raw, entry, parameter, number, used)
+            or (None if parameter.effect and not complete else _unused(raw, entry, parameter, used))
         )
         if problem is not None:
             problems.append(problem)
@@ -63,12 +67,19 @@ def _misnumbered(
     return None
 
 
-def _old_spelling(raw: RawParameterMap, entry: RawEntry, parameter: Parameter, number: str) -> Problem | None:
-    if not needs_level(parameter) or entry.name == parameter.name + number:
+def _old_spelling(
+    raw: RawParameterMap, entry: RawEntry, parameter: Parameter, number: str, used: set[str]
+) -> Problem | None:
+    if entry.name.removesuffix(number) not in parameter.aliases:
         return None
-    message = f"old spelling of {parameter.name}{number or '0'}"
-    remedy = f"Write {parameter.name}{number or '0'}; elastix does not read the old name"
-    return Problem("warning", raw.source, entry.line, entry.name, message, remedy)
+    if needs_level(parameter):
+        name = parameter.name + (number or "0")
+        remedy = f"Write {name}; elastix does not read the old name"
+        return Problem("warning", raw.source, entry.line, entry.name, f"old spelling of {name}", remedy)
+    if entry.name not in used:
+        return None
+    message = f"old spelling of {parameter.name}"
+    return Problem("hint", raw.source, entry.line, entry.name, message, f"Write {parameter.name}")
 
 
 def _unused(raw: RawParameterMap, entry: RawEntry, parameter: Parameter, used: set[str]) -> Problem | None:
@@ -77,4 +88,9 @@ def _unused(raw: RawParameterMap, entry: RawEntry, parameter: Parameter, used: s
     if is_impact(parameter) and not parameter.effect:
         message = "not available in this version; the run goes without it"
         return Problem("warning", raw.source, entry.line, entry.name, message, "Delete the line")
+    image = next((image for image in ("Fixed", "Moving") if parameter.name.startswith(f"Impact{image}")), None)
+    if needs_level(parameter) and image is not None:
+        message = f"has no effect: the {image.lower()} image uses the models of ImpactModelsPath"
+        remedy = f"Give Impact{image}ModelsPath0, or delete the line"
+        return Problem("warning", raw.source, entry.line, entry.name, message, remedy)
     return Problem("hint", raw.source, entry.line, entry.name, "has no effect with this map")

@@ -24,9 +24,10 @@ def parameter_of(name: str) -> tuple[Parameter | None, str]:
     if name in CATALOG:
         return CATALOG[name], ""
     stem = name.rstrip("0123456789")
+    number = name[len(stem) :]
     entry = CATALOG.get(stem) or _BY_ALIAS.get(stem)
-    if entry is not None and (stem == name or entry.indexing in _NUMBERED):
-        return entry, name[len(stem) :]
+    if entry is not None and (not number or (entry.indexing in _NUMBERED and number == str(int(number)))):
+        return entry, number
     if match := LABELLED.fullmatch(name):
         return CATALOG.get(match["name"]) or CATALOG.get(match["label"] + match["name"]), ""
     return None, ""
@@ -46,14 +47,15 @@ def needs_level(parameter: Parameter) -> bool:
 
 
 def nearest_name(name: str) -> str | None:
-    """The known name that `name` probably means, with its number, or None."""
-    if parameter_of(f"Impact{name}")[1]:
-        return f"Impact{name}"
+    """The known name that `name` probably means, with its number, or None.
+
+    A name that lacks only ``Impact`` means IMPACT's parameter: ``VoxelSize1``, ``Mode``.
+    """
     stem = name.rstrip("0123456789")
-    near = did_you_mean(stem, CATALOG)
+    near = f"Impact{stem}" if f"Impact{stem}" in CATALOG else did_you_mean(stem, CATALOG)
     if near is None:
         return did_you_mean(name, CATALOG)
-    return near + (name[len(stem) :] or "0") if needs_level(CATALOG[near]) else near
+    return near + (name[len(stem) :].lstrip("0") or "0") if needs_level(CATALOG[near]) else near
 
 
 def impact_level(name: str) -> int | None:

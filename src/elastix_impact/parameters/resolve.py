@@ -70,7 +70,7 @@ def resolve(raw: RawParameterMap, *, dimension: int | None = None) -> Resolution
     components = resolve_components(reader)
     levels = _number_of_levels(reader)
     plan = None if components is None else _plan(reader, components, levels, dimension)
-    names = lint(raw, reader.used, levels)
+    names = lint(raw, reader.used, levels, complete=plan is not None)
     if components is None:
         names = [problem for problem in names if problem.severity != "hint"]
     problems = tuple(sorted((*raw.faults, *reader.problems, *names), key=lambda problem: problem.line))

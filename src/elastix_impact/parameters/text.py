@@ -15,6 +15,8 @@ Value = str | float | int | bool
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
+UNDECODED = re.compile("[\udc80-\udcff]")
+"""What the decoder puts in place of bytes that are not UTF-8. Comments may hold any."""
 _TOKEN = re.compile(r'\s*(?:"([^"]*)"|([^\s"()]+))')
 
 
@@ -29,13 +31,13 @@ def read_parameter_map(path: Path) -> RawParameterMap:
         If it is no parameter map at all. Faulty lines are in the map's `faults`.
     """
     try:
-        text = Path(path).read_bytes().decode("utf-8-sig")
+        text = Path(path).read_bytes().decode("utf-8-sig", errors="surrogateescape")
     except FileNotFoundError as error:
         raise InputError("no such parameter map", where=str(path), remedy="Check the path") from error
     except OSError as error:
         raise InputError(f"the parameter map can't be read: {error.strerror}", where=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise InputError("the file is not text", where=str(path), expected="a parameter map (.txt or .toml)") from error
+    if "\0" in text:
+        raise InputError("the file is not text", where=str(path), expected="a parameter map (.txt or .toml)")
     if Path(path).suffix.lower() == ".toml":
         from .toml import parse_parameter_toml
 
@@ -57,7 +59,7 @@ def parse_parameter_text(text: str, source: str) -> RawParameterMap:
     -------
     RawParameterMap
         Its `faults` name every line with unbalanced parentheses or quotes, without name or value, with text outside
-        of parentheses, or with a parameter that was given before.
+        of parentheses or that is not UTF-8, or with a parameter that was given before.
 
     Raises
     ------
@@ -103,6 +105,8 @@ def _parse_line(content: str, source: str, number: int) -> RawEntry | Problem:
     def fault(message: str, remedy: str, name: str = "") -> Problem:
         return Problem("error", source, number, name, message, remedy)
 
+    if UNDECODED.search(content):
+        return fault("the line holds characters that are not UTF-8", "Save the file as UTF-8")
     if not content.startswith("("):
         return fault(
             f"text outside of parentheses: {content[:40]!r}",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from .problems import Problem, raise_if_errors
 from .raw import RawEntry, RawParameterMap
-from .text import Value
+from .text import UNDECODED, Value
+
+_PLACE = re.compile(r" \(at line (\d+), column \d+\)$")
 
 
 def parse_parameter_toml(text: str, source: str) -> RawParameterMap:
@@ -23,7 +26,9 @@ def parse_parameter_toml(text: str, source: str) -> RawParameterMap:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise_if_errors([Problem("error", source, 0, "", f"not valid TOML: {error}", "Correct the line named")])
+        place = _PLACE.search(str(error))
+        message = f"not valid TOML: {_PLACE.sub('', str(error))}"
+        raise_if_errors([Problem("error", source, int(place[1]) if place else 0, "", message, "Write Name = value")])
         raise
     problems: list[Problem] = []
     entries: list[RawEntry] = []
@@ -34,6 +39,9 @@ def parse_parameter_toml(text: str, source: str) -> RawParameterMap:
         if not values:
             message = "needs a number, a text, true or false, or a list of them"
             problems.append(Problem("error", source, number, name, message, f"Write {name} = value"))
+        elif any(UNDECODED.search(text) for text in values):
+            message = "the value holds characters that are not UTF-8"
+            problems.append(Problem("error", source, number, name, message, "Save the file as UTF-8"))
         else:
             entries.append(RawEntry(name, values, number))
     return RawParameterMap.of(source, entries, problems)

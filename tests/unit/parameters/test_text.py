@@ -89,6 +89,15 @@ def test_files(tmp_path) -> None:
             read_parameter_map(broken)
 
 
+def test_bytes_that_are_not_utf8_matter_only_outside_of_comments(tmp_path) -> None:
+    path = tmp_path / "map.txt"
+    path.write_bytes("(A 1) // Größe in µm\n(B 2)\n".encode("latin-1"))
+    assert read_parameter_map(path).faults == ()
+    path.write_bytes('(A 1)\n(Path "Größe.pt")\n'.encode("latin-1"))
+    (fault,) = read_parameter_map(path).faults
+    assert (fault.line, fault.remedy) == (2, "Save the file as UTF-8")
+
+
 def test_writing() -> None:
     text = write_parameter_text({"A": [1, 0.1, True, "x y"], "B": [2.0], "C": [1e-20]})
     assert text == '(A 1 0.1 "true" "x y")\n(B 2)\n(C 1e-20)\n'

@@ -27,3 +27,15 @@ def test_suffix_decides(tmp_path) -> None:
     assert raw.values("Metric") == ("Impact",)
     assert raw.values("Spacing") == ("1.5", "2.0")
     assert raw.values("Flag") == ("true",)
+
+
+def test_a_line_that_is_not_toml_is_named() -> None:
+    with pytest.raises(ParameterMapError, match=r"^map\.toml:2: not valid TOML"):
+        parse_parameter_toml("A = 1\nB = = 2\n", "map.toml")
+
+
+def test_values_that_are_not_utf8_are_faults(tmp_path) -> None:
+    path = tmp_path / "map.toml"
+    path.write_bytes('A = 1 # Größe\nB = "Größe"\n'.encode("latin-1"))
+    (fault,) = read_parameter_map(path).faults
+    assert (fault.line, fault.parameter, fault.remedy) == (2, "B", "Save the file as UTF-8")
