@@ -234,6 +234,9 @@ OTHER_PARAMETERS: tuple[Parameter, ...] = (
     *_parameters("TransformRigidityPenalty", _RIGIDITY),
     *_parameters("other optimizers", _OPTIMIZERS),
     *_parameters("other transforms", _TRANSFORMS),
-    *_parameters("transformix", tuple((*row, "Part of transform files.") for row in _OF_TRANSFORM_FILES)),
+    *_parameters(
+        "transformix",
+        tuple((name, kind, indexing, "Part of transform files.") for name, kind, indexing in _OF_TRANSFORM_FILES),
+    ),
     *_parameters("elastix", _GENERAL),
 )
