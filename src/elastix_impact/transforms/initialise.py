@@ -9,6 +9,7 @@ from torch import Tensor
 from elastix_impact.errors import ImageError, InputError
 from elastix_impact.geometry.grid import Grid, Row
 from elastix_impact.geometry.image import Image
+from elastix_impact.geometry.masks import mask_on
 
 AlignmentMethod = Literal["GeometricalCenter", "CenterOfGravity", "Origins", "GeometryTop"]
 
@@ -116,7 +117,7 @@ def _centre_of_gravity(image: Image, mask: Image | None) -> Tensor:
     """World point (D,) of the mean of all voxels' positions, weighted by intensity."""
     weights = image.data.double().cpu()
     if mask is not None:
-        weights = weights * _mask_on(image.grid, mask)
+        weights = weights * mask_on(image.grid, mask).cpu()
     mass = weights.sum()
     if mass == 0:
         raise ImageError(
@@ -131,19 +132,6 @@ def _centre_of_gravity(image: Image, mask: Image | None) -> Tensor:
         marginal = weights.sum(dim=others)
         means.append(marginal @ torch.arange(len(marginal), dtype=torch.float64) / mass)
     return image.grid.to_world(torch.stack(means).unsqueeze(0))[0]
-
-
-def _mask_on(grid: Grid, mask: Image) -> Tensor:
-    """The mask's value at the voxels of `grid`, shape `grid.shape`, bool; false outside the mask."""
-    if mask.grid.same_as(grid):
-        return mask.data.bool().cpu()
-    index_points = mask.grid.to_index(grid.world_points()).round().long()
-    size = torch.tensor(mask.grid.size)
-    strides = torch.tensor(mask.grid.size).cumprod(0).roll(1)
-    strides[0] = 1
-    inside = ((index_points >= 0) & (index_points < size)).all(1)
-    position = (index_points.clamp(min=0).minimum(size - 1) * strides).sum(1)
-    return (mask.data.bool().cpu().flatten()[position] & inside).reshape(grid.shape)
 
 
 def _vector(row: Row | tuple[int, ...]) -> Tensor:
