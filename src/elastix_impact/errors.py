@@ -13,6 +13,7 @@ __all__ = [
     "ImageError",
     "InputError",
     "LandmarkError",
+    "MemoryShortError",
     "ModelError",
     "OutputError",
     "ParameterMapError",
@@ -88,6 +89,10 @@ class TransformFileError(InputError):
 
 class ModelError(InputError):
     """A feature model can't be used: missing, corrupt, or not of the form that the map says."""
+
+
+class MemoryShortError(ModelError):
+    """Memory ran out while a model worked; smaller pieces may still fit."""
 
 
 class DeviceError(InputError):

@@ -11,7 +11,7 @@ from typing import Any, final
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from elastix_impact.errors import InputError
@@ -104,25 +104,26 @@ def lattice_weights(lattice: ControlLattice, world_points: Points) -> tuple[Weig
     region, [(order - 1) / 2, size - 1 - (order - 1) / 2) in node indices, and are all zero outside. Nodes are
     int32.
     """
-    start, weights, _ = tap_tables(_index_points(lattice, world_points), lattice.order, derivatives=False)
-    indices, inside = _support(lattice, start)
+    start, weights, _ = tap_tables(lattice_index_points(lattice, world_points), lattice.order, derivatives=False)
+    indices, inside = lattice_support(lattice, start)
     return kernel_product(weights) * inside, indices
 
 
 def lattice_derivative_weights(lattice: ControlLattice, world_points: Points) -> tuple[Float[Tensor, "N D K"], Indices]:
     """Derivatives of the weights by the world coordinates, (N, D, K) per mm, and the nodes (N, K)."""
-    start, weights, slopes = tap_tables(_index_points(lattice, world_points), lattice.order, derivatives=True)
-    indices, inside = _support(lattice, start)
+    start, weights, slopes = tap_tables(lattice_index_points(lattice, world_points), lattice.order, derivatives=True)
+    indices, inside = lattice_support(lattice, start)
     per_axis = [kernel_product([*weights[:d], slopes[d], *weights[d + 1 :]]) * inside for d in range(lattice.dimension)]
     index_slopes = torch.stack(per_axis, dim=1)
     return torch.einsum("nek,ed->ndk", index_slopes, lattice.world_to_index[:, :-1]), indices
 
 
-def _index_points(lattice: ControlLattice, world_points: Tensor) -> Tensor:
+def lattice_index_points(lattice: ControlLattice, world_points: Points) -> Points:
+    """Continuous node indices (N, D) of world points."""
     return torch.addmm(lattice.world_to_index[:, -1], world_points, lattice.world_to_index[:, :-1].T)
 
 
-def _support(lattice: ControlLattice, start: Tensor) -> tuple[Tensor, Tensor]:
+def lattice_support(lattice: ControlLattice, start: Int[Tensor, "N D"]) -> tuple[Indices, Bool[Tensor, "N 1"]]:
     """Nodes (N, K) under the kernels that begin at `start` (N, D), and whether all are there (N, 1)."""
     clamped = torch.minimum(start.clamp(min=0), lattice.last_start)
     inside = (clamped == start).all(dim=1, keepdim=True)

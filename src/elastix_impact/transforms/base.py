@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from elastix_impact.geometry.grid import Row
+from elastix_impact.geometry.patches import Patches, PatchPoints
 from elastix_impact.typing import Indices, Points, Vector, Weights
 
 Same = TypeVar("Same", bound="AbstractTransform")
@@ -58,6 +59,11 @@ class AbstractTransform(ABC):
     def dimension(self) -> int:
         """Number of spatial axes."""
 
+    @property
+    @abstractmethod
+    def is_linear(self) -> bool:
+        """Whether the map is a matrix and a translation, so that its second derivatives are zero."""
+
     @abstractmethod
     def map_points(self, world_points: Points) -> Points:
         """Moving world points in mm of fixed world points, (N, D).
@@ -65,9 +71,21 @@ class AbstractTransform(ABC):
         Differentiable with respect to `parameters` (and to the points where a transform says so).
         """
 
+    def map_patches(self, patches: Patches) -> PatchPoints:
+        """Moving world points (N, K, D) of the points of patches, differentiable with respect to `parameters`."""
+        points = patches.points
+        return self.map_points(points.flatten(0, 1)).view_as(points)
+
     @abstractmethod
     def spatial_jacobian(self, world_points: Points) -> Float[Tensor, "N D D"]:
         """dT/dx at the points; [n, i, j] is the derivative of coordinate i by coordinate j."""
+
+    @abstractmethod
+    def spatial_hessian(self, world_points: Points) -> Float[Tensor, "N D D D"]:
+        """d2T/dx2 at the points, per mm; [n, k, i, j] is coordinate k differentiated by coordinates i and j.
+
+        Differentiable with respect to `parameters`.
+        """
 
     @abstractmethod
     def jacobian(self, world_points: Points) -> Jacobian:
@@ -85,3 +103,9 @@ class AbstractTransform(ABC):
     def with_parameters(self: Same, parameters: Tensor) -> Same:
         """The same kind of transform with other parameters (P,)."""
         return replace(self, parameters=parameters)
+
+
+def zero_hessian(parameters: Vector, world_points: Points) -> Float[Tensor, "N D D D"]:
+    """The second derivatives of a linear transform: zeros that depend on `parameters` with gradient zero."""
+    count, dimension = world_points.shape
+    return (0 * parameters[:1]).view(1, 1, 1, 1).expand(count, dimension, dimension, dimension)

@@ -16,7 +16,9 @@ from elastix_impact.geometry.bspline import (
     lattice_weights,
     weighted_sum,
 )
+from elastix_impact.geometry.bspline_hessian import lattice_hessian
 from elastix_impact.geometry.grid import Grid, Row
+from elastix_impact.geometry.patches import Patches, PatchPoints, block_rows, block_tables, contract_blocks
 from elastix_impact.typing import Points, Vector
 
 from .base import AbstractTransform, KroneckerJacobian
@@ -67,6 +69,11 @@ class BSplineTransform(AbstractTransform):
         return self.grid.dimension
 
     @property
+    def is_linear(self) -> bool:
+        """No."""
+        return False
+
+    @property
     def lattice(self) -> ControlLattice:
         """The control points ready for evaluation, on the parameters' device and in their dtype."""
         return control_lattice(self.grid, self.order, self.parameters.dtype, self.parameters.device)
@@ -80,10 +87,25 @@ class BSplineTransform(AbstractTransform):
         """Displaced points in mm (N, D), differentiable with respect to parameters and points."""
         return world_points + _per_chunk(self._displacements, world_points)
 
+    def map_patches(self, patches: Patches) -> PatchPoints:
+        """Displaced points in mm (N, K, D), differentiable with respect to the parameters."""
+        if not patches.separable_on(self.grid, self.order):
+            points = patches.points
+            return self.map_points(points.flatten(0, 1)).view_as(points)
+        last_start = tuple(size - self.order - 1 for size in self.grid.size)
+        nodes, matrices = block_tables(patches, self.grid, self.order, last_start=last_start)
+        rows = block_rows([n.clamp(0, size - 1) for n, size in zip(nodes, self.grid.size)], self.grid.size)
+        blocks = self.coefficients.T.contiguous().index_select(0, rows.flatten())
+        return patches.points + contract_blocks(blocks.view(*rows.shape, self.dimension), matrices)
+
     def spatial_jacobian(self, world_points: Points) -> Float[Tensor, "N D D"]:
         """dT/dx (N, D, D), differentiable with respect to the parameters."""
         identity = torch.eye(self.dimension, dtype=world_points.dtype, device=world_points.device)
         return identity + _per_chunk(self._displacement_slopes, world_points)
+
+    def spatial_hessian(self, world_points: Points) -> Float[Tensor, "N D D D"]:
+        """d2T/dx2 (N, D, D, D) per mm, differentiable with respect to the parameters."""
+        return _per_chunk(self._displacement_hessian, world_points)
 
     def jacobian(self, world_points: Points) -> KroneckerJacobian:
         """dT/dmu: weights and nodes (N, (order + 1)**D); weights are zero outside the valid region."""
@@ -97,6 +119,9 @@ class BSplineTransform(AbstractTransform):
         slopes, indices = lattice_derivative_weights(self.lattice, world_points)
         columns = [weighted_sum(self.coefficients, slopes[:, d], indices) for d in range(self.dimension)]
         return torch.stack(columns, dim=-1)
+
+    def _displacement_hessian(self, world_points: Tensor) -> Tensor:
+        return lattice_hessian(self.coefficients, self.lattice, world_points)
 
     def shifted(self, offset: Row) -> "BSplineTransform":
         """The same map in a world moved by `offset` mm: the lattice moves."""

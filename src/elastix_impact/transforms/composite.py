@@ -9,6 +9,7 @@ from torch import Tensor
 
 from elastix_impact.errors import InputError
 from elastix_impact.geometry.grid import Row
+from elastix_impact.geometry.patches import Patches, PatchPoints
 from elastix_impact.typing import Points, Vector
 
 from .base import AbstractTransform, Jacobian
@@ -56,12 +57,24 @@ class CompositeTransform(AbstractTransform):
         """Number of spatial axes."""
         return self.current.dimension
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether both are."""
+        return self.initial.is_linear and self.current.is_linear
+
     def map_points(self, world_points: Points) -> Points:
         """Mapped points in mm (N, D), differentiable with respect to `current`'s parameters and the points."""
         between = self.initial.map_points(world_points)
         if self.combination == "Compose":
             return self.current.map_points(between)
         return between + self.current.map_points(world_points) - world_points
+
+    def map_patches(self, patches: Patches) -> PatchPoints:
+        """Mapped points in mm (N, K, D); see `map_points`."""
+        between = self.initial.map_patches(patches)
+        if self.combination == "Compose":
+            return self.current.map_points(between.flatten(0, 1)).view_as(between)
+        return between + self.current.map_patches(patches) - patches.points
 
     def spatial_jacobian(self, world_points: Points) -> Float[Tensor, "N D D"]:
         """dT/dx (N, D, D) by the chain rule, or by the sum."""
@@ -71,6 +84,19 @@ class CompositeTransform(AbstractTransform):
             return self.current.spatial_jacobian(between) @ of_initial
         identity = torch.eye(self.dimension, dtype=of_initial.dtype, device=of_initial.device)
         return of_initial + self.current.spatial_jacobian(world_points) - identity
+
+    def spatial_hessian(self, world_points: Points) -> Float[Tensor, "N D D D"]:
+        """d2T/dx2 (N, D, D, D) per mm by the chain rule, or by the sum."""
+        if self.combination == "Add":
+            of_current = self.current.spatial_hessian(world_points)
+            return of_current if self.initial.is_linear else of_current + self.initial.spatial_hessian(world_points)
+        between = self.initial.map_points(world_points)
+        slopes = self.initial.spatial_jacobian(world_points)
+        hessian = torch.einsum("nkab,nai,nbj->nkij", self.current.spatial_hessian(between), slopes, slopes)
+        if self.initial.is_linear:
+            return hessian
+        bent = self.initial.spatial_hessian(world_points)
+        return hessian + torch.einsum("nkp,npij->nkij", self.current.spatial_jacobian(between), bent)
 
     def jacobian(self, world_points: Points) -> Jacobian:
         """dT/dmu with respect to `current`'s parameters."""

@@ -16,7 +16,7 @@ from elastix_impact.errors import InputError
 from elastix_impact.geometry.grid import Row
 from elastix_impact.typing import Points, Vector
 
-from .base import AbstractTransform, DenseJacobian
+from .base import AbstractTransform, DenseJacobian, zero_hessian
 
 _GENERATORS = (
     ((0.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0)),
@@ -53,6 +53,12 @@ class AbstractLinearTransform(AbstractTransform):
         return len(self.centre)
 
     @final
+    @property
+    def is_linear(self) -> bool:
+        """Yes."""
+        return True
+
+    @final
     def map_points(self, world_points: Points) -> Points:
         """Mapped points in mm (N, D), differentiable with respect to parameters and points."""
         matrix, translation = self.matrix_and_translation(self.parameters)
@@ -64,6 +70,11 @@ class AbstractLinearTransform(AbstractTransform):
         """The matrix, once per point."""
         matrix, _ = self.matrix_and_translation(self.parameters)
         return matrix.expand(world_points.shape[0], -1, -1)
+
+    @final
+    def spatial_hessian(self, world_points: Points) -> Float[Tensor, "N D D D"]:
+        """Zeros, whose gradient by the parameters is zero too."""
+        return zero_hessian(self.parameters, world_points)
 
     @final
     def jacobian(self, world_points: Points) -> DenseJacobian:

@@ -10,7 +10,7 @@ from torch import Tensor
 from elastix_impact.geometry.grid import Row
 from elastix_impact.typing import Points, Vector
 
-from .base import AbstractTransform, DenseJacobian
+from .base import AbstractTransform, DenseJacobian, zero_hessian
 
 
 def identity_parameters(dimension: int) -> Vector:
@@ -28,6 +28,11 @@ class TranslationTransform(AbstractTransform):
         """Number of spatial axes."""
         return self.parameters.shape[0]
 
+    @property
+    def is_linear(self) -> bool:
+        """Yes."""
+        return True
+
     def map_points(self, world_points: Points) -> Points:
         """Shifted points in mm (N, D), differentiable with respect to parameters and points."""
         return world_points + self.parameters
@@ -35,6 +40,10 @@ class TranslationTransform(AbstractTransform):
     def spatial_jacobian(self, world_points: Points) -> Float[Tensor, "N D D"]:
         """The identity, once per point."""
         return self._identity().expand(world_points.shape[0], -1, -1)
+
+    def spatial_hessian(self, world_points: Points) -> Float[Tensor, "N D D D"]:
+        """Zeros, whose gradient by the parameters is zero too."""
+        return zero_hessian(self.parameters, world_points)
 
     def jacobian(self, world_points: Points) -> DenseJacobian:
         """dT/dmu (N, D, D): the identity, once per point."""

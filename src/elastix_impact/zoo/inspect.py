@@ -132,6 +132,7 @@ def layer_geometry(model: FeatureModel, dimension: int, channels: int, n_layers:
 
 
 @lru_cache(maxsize=64)
+@torch.enable_grad()
 def _measured_layers(model: FeatureModel, dimension: int, channels: int, n_layers: int) -> tuple[LayerGeometry, ...]:
     probe = find_probe(model, dimension, channels, n_layers)
     tensor_axes = reversed(range(dimension))

@@ -4,11 +4,9 @@ A model's `forward` takes one to four tensors besides self: the image, the numbe
 statistics, its direction. It returns one tensor per layer.
 """
 
-import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +16,8 @@ import torch
 from torch import Tensor
 
 from elastix_impact.errors import ModelError
+
+from .failures import essence, model_failures
 
 MAXIMUM_INPUTS = 4
 
@@ -35,8 +35,9 @@ class FeatureModel:
         The TorchScript module.
     device
         Where it computes.
-    dtype
-        What it computes in; results are float32 all the same.
+    mixed_precision
+        The 16-bit type that its convolutions and products compute in (autocast), None = all in float32. Features
+        are float32 all the same.
     number_of_inputs
         How many of (x, nb_layers, stats, direction) its `forward` takes, 1 to 4.
     """
@@ -44,7 +45,7 @@ class FeatureModel:
     path: Path
     module: torch.jit.ScriptModule
     device: torch.device
-    dtype: torch.dtype
+    mixed_precision: torch.dtype | None
     number_of_inputs: int
 
     def __call__(self, x: Tensor, nb_layers: int, stats: Tensor, direction: Tensor) -> list[Tensor]:
@@ -58,7 +59,7 @@ class FeatureModel:
             How many leading layers are wanted; a model may stop there.
         stats
             Minimum, maximum, mean and standard deviation of the whole image, float32 (4,). Like
-            `direction`, best on the CPU: the model gets it there, since it may read it as Python numbers.
+            `direction` on the CPU, since a model may read it as Python numbers.
         direction
             Rounded direction cosines, integer (D, D).
 
@@ -72,9 +73,12 @@ class FeatureModel:
         ModelError
             If the model fails, returns something else than tensors, or memory runs out.
         """
-        inputs = (x.to(self.device, self.dtype), torch.tensor(nb_layers), stats.cpu(), direction.cpu())
+        inputs = (x.to(self.device), torch.tensor(nb_layers), stats, direction)
+        precision = (
+            nullcontext() if self.mixed_precision is None else torch.autocast(self.device.type, self.mixed_precision)
+        )
         # Without the JIT's optimisation nothing is compiled late, and gradients take half the time.
-        with model_failures(self, x), torch.jit.optimized_execution(False):  # pyright: ignore[reportPrivateImportUsage]
+        with model_failures(self.path, x), precision, torch.jit.optimized_execution(False):  # pyright: ignore[reportPrivateImportUsage]
             layers = self.module(*inputs[: self.number_of_inputs])
         if not isinstance(layers, (list, tuple)) or not all(isinstance(layer, Tensor) for layer in layers):
             raise ModelError(
@@ -85,11 +89,36 @@ class FeatureModel:
             )
         return [layer.float() for layer in layers]
 
+    def selected_layers(
+        self, x: Tensor, layers_mask: tuple[bool, ...], stats: Tensor, direction: Tensor
+    ) -> list[Tensor]:
+        """The layers whose flag is set; the model is told that it may stop behind the last of them.
 
-def load_model(
-    path: Path, device: torch.device | str = "cpu", mixed_precision: torch.dtype | None = None
-) -> FeatureModel:
-    """The feature model in a TorchScript file; the same file is read once per process, device and dtype.
+        Parameters
+        ----------
+        layers_mask
+            One flag per layer that the model has.
+        x, stats, direction
+            See `__call__`.
+
+        Raises
+        ------
+        ModelError
+            As `__call__`, and if the model has another number of layers than the mask.
+        """
+        wanted = max(place for place, flag in enumerate(layers_mask) if flag) + 1
+        layers = self(x, wanted, stats, direction)
+        if len(layers) not in (wanted, len(layers_mask)):
+            raise ModelError(
+                f"the model returned {len(layers)} layers, the layers mask has {len(layers_mask)} characters",
+                where=str(self.path),
+                remedy=f"Write an ImpactLayersMask of {len(layers)} characters, one per layer",
+            )
+        return [layer for layer, flag in zip(layers, layers_mask) if flag]
+
+
+def load_model(path: Path, device: torch.device | str = "cpu", *, mixed_precision: bool = False) -> FeatureModel:
+    """The feature model in a TorchScript file; the same file is read once per process, device and precision.
 
     Parameters
     ----------
@@ -98,7 +127,7 @@ def load_model(
     device
         Where it shall compute.
     mixed_precision
-        torch.float16 or torch.bfloat16 to compute in that; None = float32. Ignored on a CPU, with a warning.
+        Whether convolutions and products are computed in 16 bits, see `sixteen_bits`.
 
     Raises
     ------
@@ -107,18 +136,23 @@ def load_model(
         one to four tensors.
     """
     device = torch.device(device)
-    if mixed_precision is not None and device.type == "cpu":
-        warnings.warn("mixed precision is ignored on the CPU: the model computes in float32", stacklevel=2)
-        mixed_precision = None
     if not path.is_file():
         what = "is a folder, not a model file" if path.is_dir() else "no such model file"
         raise ModelError(what, where=str(path), expected="a TorchScript file (.pt)")
     state = path.stat()
-    return _load(path.resolve(), state.st_mtime_ns, state.st_size, device, mixed_precision or torch.float32)
+    dtype = sixteen_bits(device) if mixed_precision else None
+    return _load(path.resolve(), state.st_mtime_ns, state.st_size, device, dtype)
+
+
+def sixteen_bits(device: torch.device) -> torch.dtype:
+    """The 16-bit type for mixed precision: bfloat16, whose gradients don't vanish, where the device has it."""
+    if device.type == "mps" or (device.type == "cuda" and not torch.cuda.is_bf16_supported()):
+        return torch.float16
+    return torch.bfloat16
 
 
 @lru_cache(maxsize=16)
-def _load(path: Path, _changed: int, _size: int, device: torch.device, dtype: torch.dtype) -> FeatureModel:
+def _load(path: Path, _changed: int, _size: int, device: torch.device, dtype: torch.dtype | None) -> FeatureModel:
     _check_archive(path)
     try:
         module = torch.jit.load(str(path), map_location=device)
@@ -131,7 +165,7 @@ def _load(path: Path, _changed: int, _size: int, device: torch.device, dtype: to
     number_of_inputs = _count_inputs(module, path)
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-    return FeatureModel(path, module.eval().to(dtype), device, dtype, number_of_inputs)
+    return FeatureModel(path, module.eval().float(), device, dtype, number_of_inputs)
 
 
 _FETCH_AGAIN = "Fetch or export the file again; it may be damaged or made by a newer PyTorch"
@@ -185,43 +219,3 @@ def _count_inputs(module: torch.jit.ScriptModule, path: Path) -> int:
             remedy="Export it again with that signature",
         )
     return len(types)
-
-
-@contextmanager
-def model_failures(model: FeatureModel, x: Tensor) -> Iterator[None]:
-    """Turn what fails inside while `model` works on `x` into a ModelError with a remedy."""
-    try:
-        yield
-    except (RuntimeError, IndexError, AssertionError, MemoryError, torch.jit.Error) as error:
-        raise _explained(error, model, x) from error
-
-
-def _explained(error: BaseException, model: FeatureModel, x: Tensor) -> ModelError:
-    text, size = essence(error), "x".join(map(str, x.shape))
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(sign in str(error) for sign in _MEMORY_SIGNS):
-        return ModelError(
-            f"memory ran out on {model.device} with an input of {size}",
-            where=str(model.path),
-            remedy="Set ImpactPatchSize to tiles such as 64 64 64, or make ImpactVoxelSize larger",
-        )
-    hint = "Check ImpactDimension, ImpactNumberOfChannels and ImpactPatchSize"
-    if "channel" in text:
-        hint = f"Set ImpactNumberOfChannels to what the model wants (it got {x.shape[1]})"
-    elif any(sign in text for sign in ("batched", "spatial", "padding", "kernel size", "too small")):
-        hint = "Set ImpactDimension to the model's, and ImpactPatchSize to a size it can take"
-    return ModelError(
-        f"the model fails on an input of {size} (batch x channels x spatial): {text}",
-        where=str(model.path),
-        remedy=hint,
-    )
-
-
-_MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
-
-
-def essence(error: BaseException) -> str:
-    """The last line of an error, without TorchScript's stack: what actually went wrong."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    said = [line for line in lines if "Error: " in line]
-    last = (said or lines or [type(error).__name__])[-1]
-    return last.split("Error: ")[-1].rstrip(".")

@@ -4,18 +4,20 @@ The image's tensor is ordered (z, )y, x; sizes that come from a parameter map ar
 """
 
 import math
-from collections.abc import Iterator
+import warnings
 from dataclasses import dataclass
-from itertools import product
 from typing import final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from elastix_impact.errors import ModelError
+from elastix_impact.errors import MemoryShortError, ModelError
 
-from .load import FeatureModel, model_failures
+from .failures import model_failures
+from .inspect import layer_geometry
+from .load import FeatureModel
+from .memory import bytes_per_voxel, free_memory
+from .tiles import Overlap, Shape, halved, overlapping, side_by_side
 
 
 @final
@@ -30,16 +32,9 @@ class _Call:
     direction: Tensor
 
     def selected_layers(self, tile: Tensor) -> list[Tensor]:
-        """The selected layers (C, *spatial) of one tile of the image, checked for number and shape."""
+        """The selected layers (C, *spatial) of one tile of the image, checked for their shape."""
         x = tile.repeat(1, self.channels, *(1,) * tile.dim())
-        layers = self.model(x, len(self.layers_mask), self.stats, self.direction)
-        if len(layers) != len(self.layers_mask):
-            raise ModelError(
-                f"the model returned {len(layers)} layers, the layers mask has {len(self.layers_mask)} characters",
-                where=str(self.model.path),
-                remedy=f"Write an ImpactLayersMask of {len(layers)} characters, one per layer",
-            )
-        selected = [layer for layer, wanted in zip(layers, self.layers_mask) if wanted]
+        selected = self.model.selected_layers(x, self.layers_mask, self.stats, self.direction)
         for layer in selected:
             if layer.dim() != x.dim() or layer.shape[0] != 1:
                 raise ModelError(
@@ -49,6 +44,11 @@ class _Call:
                     remedy="Check ImpactDimension, or take the layer out of ImpactLayersMask",
                 )
         return [layer[0] for layer in selected]
+
+    def overlap(self, dimension: int) -> Overlap | None:
+        """How tiles of an image must overlap."""
+        layers = layer_geometry(self.model, dimension, self.channels, len(self.layers_mask))
+        return Overlap.of([layer for layer, wanted in zip(layers, self.layers_mask) if wanted])
 
 
 @torch.no_grad()
@@ -76,7 +76,8 @@ def extract_features(
         Channels the model wants; the image is repeated.
     patch_size
         Tile size in voxels, x, y(, z); 0 = the whole axis. Tiles don't overlap; the last one is filled up with
-        zeros at its far side, and the joined map is cut back to the image.
+        zeros at its far side, and the joined map is cut back to the image. If all are 0 and the image needs
+        more memory than is free, it is taken in overlapping tiles, with a warning.
     layers_mask
         One flag per layer that the model returns.
     stats, direction
@@ -101,26 +102,26 @@ def extract_features(
         )
     tile = _tile_shape(volume.shape[-model_dimension:], patch_size)
     call = _Call(model, channels, tuple(layers_mask), stats.cpu(), direction.cpu())
-    with model_failures(model, volume):
+    with model_failures(model.path, volume):
         volume = volume.to(model.device)
         if model_dimension == volume.dim():
-            layers = _in_tiles(call, volume, tile)
+            layers = _of_image(call, volume, tile)
         else:
             layers = _slice_by_slice(call, volume, tile)
     _check_finite(layers, model)
     return layers
 
 
-def _tile_shape(shape: torch.Size, patch_size: tuple[int, ...]) -> tuple[int, ...]:
+def _tile_shape(shape: torch.Size, patch_size: tuple[int, ...]) -> Shape:
     """The tile's shape (z, )y, x from a patch size x, y(, z) in which 0 means the whole axis."""
     wanted = tuple(patch_size[: len(shape)])[::-1]
     return tuple(size if size > 0 else whole for size, whole in zip(wanted, shape))
 
 
-def _slice_by_slice(call: _Call, volume: Tensor, tile: tuple[int, ...]) -> list[Tensor]:
+def _slice_by_slice(call: _Call, volume: Tensor, tile: Shape) -> list[Tensor]:
     stacks: list[Tensor] = []
     for position, image in enumerate(volume):
-        layers = _in_tiles(call, image, tile)
+        layers = _of_image(call, image, tile)
         if position == 0:
             stacks = [layer.new_empty(layer.shape[0], volume.shape[0], *layer.shape[1:]) for layer in layers]
         for stack, layer in zip(stacks, layers):
@@ -128,49 +129,67 @@ def _slice_by_slice(call: _Call, volume: Tensor, tile: tuple[int, ...]) -> list[
     return stacks
 
 
-def _in_tiles(call: _Call, image: Tensor, tile: tuple[int, ...]) -> list[Tensor]:
-    if tile == tuple(image.shape):
-        return call.selected_layers(image)
-    joined: list[Tensor] = []
-    counts = tuple(math.ceil(n / t) for n, t in zip(image.shape, tile))
-    for position, part in _tiles(image, tile, counts):
-        layers = call.selected_layers(part)
-        if not joined:
-            joined = [_canvas(layer, tile, counts, call.model) for layer in layers]
-        for canvas, layer in zip(joined, layers):
-            window = [slice(p * n, (p + 1) * n) for p, n in zip(position, layer.shape[1:])]
-            canvas[(slice(None), *window)] = layer
-    return [_cut_back(canvas, image, tile, counts) for canvas in joined]
+def _of_image(call: _Call, image: Tensor, tile: Shape) -> list[Tensor]:
+    if tile != tuple(image.shape):
+        return side_by_side(call.selected_layers, image, tile, where=str(call.model.path))
+    fitting = _fitting_tile(call, tile)
+    if fitting == tile:
+        try:
+            return call.selected_layers(image)
+        except MemoryShortError:
+            fitting = halved(tile)
+            if fitting is None:
+                raise
+    return _in_overlapping_tiles(call, image, fitting)
 
 
-def _tiles(image: Tensor, tile: tuple[int, ...], counts: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Tensor]]:
-    """Every tile with its position on the lattice of tiles; zeros beyond the far side of the image."""
-    for position in product(*map(range, counts)):
-        part = image[tuple(slice(p * t, (p + 1) * t) for p, t in zip(position, tile))]
-        missing = [t - n for t, n in zip(tile, part.shape)]
-        yield position, F.pad(part, [side for m in reversed(missing) for side in (0, m)])
+def _fitting_tile(call: _Call, tile: Shape) -> Shape:
+    """The tile, halved until the model's memory for it is free; asked only for large images."""
+    if math.prod(tile) < LARGE_IMAGE_VOXELS or (free := free_memory(call.model.device)) is None:
+        return tile
+    needed = bytes_per_voxel(call.model, len(tile), call.channels, len(call.layers_mask))
+    while needed * math.prod(tile) > free and (smaller := halved(tile)) is not None:
+        tile = smaller
+    return tile
 
 
-def _canvas(layer: Tensor, tile: tuple[int, ...], counts: tuple[int, ...], model: FeatureModel) -> Tensor:
-    sizes = tuple(layer.shape[1:])
-    for size, length, count in zip(sizes, tile, counts):
-        if count > 1 and length % size != 0 and size % length != 0:
-            raise ModelError(
-                f"a layer has {sizes[::-1]} voxels for a tile of {tile[::-1]}: joined tiles would be distorted",
-                where=str(model.path),
-                expected="an ImpactPatchSize that is a multiple of the stride of every selected layer",
-                remedy="Change ImpactPatchSize, or set it to 0 for the whole image in one pass",
-            )
-    return layer.new_empty(layer.shape[0], *(n * count for n, count in zip(sizes, counts)))
+LARGE_IMAGE_VOXELS = 1 << 21
+"""Below this an image is run at once without asking how much memory is free."""
 
 
-def _cut_back(canvas: Tensor, image: Tensor, tile: tuple[int, ...], counts: tuple[int, ...]) -> Tensor:
-    """The voxels of a joined map that lie on the image: ceil(size / stride) per axis."""
-    kept = [
-        slice(0, math.ceil(size * (joined // count) / length))
-        for size, joined, count, length in zip(image.shape, canvas.shape[1:], counts, tile)
-    ]
-    return canvas[(slice(None), *kept)].contiguous()
+def _in_overlapping_tiles(call: _Call, image: Tensor, tile: Shape) -> list[Tensor]:
+    """Overlapping tiles, made smaller until they fit."""
+    overlap = call.overlap(image.dim())
+    if overlap is None:
+        raise MemoryShortError(
+            f"memory on {call.model.device} is too short for the whole image, and the model can't be tiled exactly "
+            "because its strides or receptive fields could not be measured",
+            where=str(call.model.path),
+            remedy="Set ImpactPatchSize to tiles such as 64 64 64, or make ImpactVoxelSize larger",
+        )
+    _warn_of_tiles(call, image, tile, overlap)
+    while True:
+        try:
+            return overlapping(call.selected_layers, image, tile, overlap)
+        except MemoryShortError:
+            smaller = halved(tile)
+            if smaller is None:
+                raise
+            tile = smaller
+
+
+def _warn_of_tiles(call: _Call, image: Tensor, tile: Shape, overlap: Overlap) -> None:
+    whole, size = ("x".join(map(str, reversed(shape))) for shape in (image.shape, tile))
+    effect = (
+        "the features are the same"
+        if overlap.exact
+        else "the model looks at the whole image (an instance norm, for example), so the features differ a little"
+    )
+    warnings.warn(
+        f"{call.model.path.name}: memory on {call.model.device} is short for an image of {whole}: it is taken in "
+        f"overlapping tiles of at most {size} voxels; {effect}",
+        stacklevel=2,
+    )
 
 
 def _check_finite(layers: list[Tensor], model: FeatureModel) -> None:

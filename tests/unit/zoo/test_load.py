@@ -22,6 +22,22 @@ class TakesTwo(nn.Module):
         return [x * int(nb_layers), x]
 
 
+class CountsLayers(nn.Module):
+    """As many layers as it is asked for, each filled with that number."""
+
+    def forward(self, x: Tensor, nb_layers: Tensor) -> list[Tensor]:
+        return [x + int(nb_layers) for _ in range(int(nb_layers))]
+
+
+class ThreeConvolutions(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3))
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return [self.net(x)]
+
+
 class TakesThree(nn.Module):
     def forward(self, x: Tensor, nb_layers: Tensor, stats: Tensor) -> list[Tensor]:
         return [x - stats[0] + stats[1] * int(nb_layers)]
@@ -118,10 +134,24 @@ def test_the_same_file_is_read_once_until_it_changes(export: Export) -> None:
     assert load_model(path) is not first
 
 
-def test_mixed_precision_is_ignored_on_a_cpu_with_a_note(tmp_path: Path) -> None:
-    path = export_mind(tmp_path / "m.pt", 1, 1, 3)
-    with pytest.warns(UserWarning, match="ignored on the CPU"):
-        assert load_model(path, "cpu", torch.float16) is load_model(path)
+def test_mixed_precision_changes_products_a_little_and_nothing_else(export: Export) -> None:
+    torch.manual_seed(0)
+    path = export(ThreeConvolutions())
+    exact, mixed = load_model(path), load_model(path, mixed_precision=True)
+    x = torch.rand(2, 1, 9, 9, requires_grad=True)
+    (a,), (b,) = exact(x, 1, STATS, DIRECTION), mixed(x, 1, STATS, DIRECTION)
+    assert (exact.mixed_precision, mixed.mixed_precision) == (None, torch.bfloat16)
+    assert a.dtype == b.dtype == torch.float32
+    assert 1e-5 < ((a - b).norm() / a.norm()).item() < 0.02
+    (gradient,) = torch.autograd.grad(b.sum(), x)
+    assert gradient.dtype == torch.float32
+    assert all(p.dtype == torch.float32 for p in mixed.module.parameters())
+
+
+def test_the_model_is_told_to_stop_behind_the_last_selected_layer(export: Export) -> None:
+    model = load_model(export(CountsLayers()))
+    first, second = model.selected_layers(torch.zeros(1, 1, 4, 4), (False, True, True, False), STATS, DIRECTION)
+    assert (first[0, 0, 0, 0].item(), second[0, 0, 0, 0].item()) == (3.0, 3.0)
 
 
 def _write_state_dict(path: Path) -> None:

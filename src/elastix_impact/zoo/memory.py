@@ -1,0 +1,59 @@
+"""How much memory a device has free, and how much a model takes."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from .load import FeatureModel
+
+WORKSPACE = 2.0
+"""Memory of an operation over that of its inputs and outputs: convolutions reorder what they read."""
+
+PROBE_SIDE = {2: 64, 3: 32}
+"""Voxels along the axes of the image on which a model's memory is measured, per dimension."""
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Bytes that can still be taken on a device, None if the system doesn't tell."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    if device.type != "cpu":
+        return None
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    available = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable")]
+    return available[0] * 1024 if available else None
+
+
+@lru_cache(maxsize=64)
+def bytes_per_voxel(model: FeatureModel, dimension: int, channels: int, number_of_layers: int) -> float:
+    """Memory that a pass without gradients takes per input voxel, measured on a small image of noise."""
+    side = PROBE_SIDE[dimension]
+    image = torch.randn(1, channels, *(side,) * dimension, device=model.device)
+    stats, direction = torch.tensor([-3.0, 3.0, 0.0, 1.0]), torch.eye(dimension, dtype=torch.int64)
+    with torch.no_grad(), _LargestOperation() as largest:
+        model(image, number_of_layers, stats, direction)
+    return WORKSPACE * largest.bytes / side**dimension
+
+
+@final
+class _LargestOperation(TorchDispatchMode):
+    """Remembers the largest sum of bytes that one operation reads and writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        del types
+        out = func(*args, **(kwargs or {}))
+        tensors = [leaf for leaf in tree_leaves((args, out)) if isinstance(leaf, Tensor)]
+        self.bytes = max(self.bytes, sum(tensor.numel() * tensor.element_size() for tensor in tensors))
+        return out
