@@ -27,6 +27,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--threads", type=positive, metavar="N", help="CPU threads (default: physical cores, at most 8)"
     )
     parser.add_argument("--seed", type=seed, metavar="N", help="random seed instead of the map's RandomSeed")
+    parser.add_argument(
+        "--deterministic", action="store_true", help="the same bytes from run to run on a GPU too; a CPU always does so"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     parser.add_argument("--json", action="store_true", help="print the record of the run as JSON on stdout")
 

@@ -59,6 +59,7 @@ def run_register(arguments: argparse.Namespace) -> int:
         device=arguments.device,
         threads=arguments.threads,
         seed=arguments.seed,
+        deterministic=arguments.deterministic,
         data_folder=arguments.data,
     )
     return exit_code(run_and_report(case, arguments))

@@ -51,6 +51,7 @@ def run_folder(data: Path, out: Path, arguments: argparse.Namespace) -> "RunReco
         device=arguments.device,
         threads=arguments.threads,
         seed=arguments.seed,
+        deterministic=arguments.deterministic,
         data_folder=data,
     )
     return run_and_report(case, arguments, warned)

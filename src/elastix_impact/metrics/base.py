@@ -40,3 +40,7 @@ class AbstractMetric(ABC):
     def begin_iteration(self, iteration: int, transform: AbstractTransform) -> None:
         """Called before iteration `iteration` (0-based) of a level; most metrics have nothing to do."""
         del iteration, transform
+
+    def use_less_memory(self) -> bool:
+        """Called when memory ran out in an evaluation: prepare to repeat it with less, or say False."""
+        return False

@@ -78,9 +78,9 @@ class Reader:
         """As `text`, for ``"true"`` and ``"false"``; `default` goes before the catalogue's."""
         return self._read(name, index, as_boolean, default)
 
-    def integer(self, name: str, index: int = 0) -> int:
-        """As `text`, for whole numbers."""
-        return self._read(name, index, as_integer)
+    def integer(self, name: str, index: int = 0, default: int | None = None) -> int:
+        """As `text`, for whole numbers; `default` goes before the catalogue's."""
+        return self._read(name, index, as_integer, default)
 
     def number(self, name: str, index: int = 0, default: float | None = None) -> float:
         """As `text`, for finite numbers; `default` goes before the catalogue's."""

@@ -103,6 +103,6 @@ def build_metric(
 
 
 def _model_input(plan: ModelPlan, metric: ImpactPlan, find_model: FindModel, device: torch.device) -> ModelInput:
-    dtype = torch.float16 if metric.mixed_precision else None
-    model = load_model(find_model(plan.path, plan.dimension), device, dtype)
+    path = find_model(plan.path, plan.dimension)
+    model = load_model(path, device, mixed_precision=metric.mixed_precision)
     return ModelInput(model, plan.dimension, plan.channels, plan.patch_size, plan.voxel_size, plan.layers_mask)

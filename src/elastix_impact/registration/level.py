@@ -23,7 +23,7 @@ from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
 
 from .build import FindModel, LevelImages, build_metric, build_sampler
-from .loop import LoopResult, LoopSettings, run_loop
+from .loop import LoopResult, LoopSettings, run_loop, with_enough_memory
 from .observe import Observer
 from .result import IterationRecord, LevelRecord
 from .start import refined_transform
@@ -74,8 +74,9 @@ def run_level(
     with phases.phase("features"):
         sampler = build_sampler(step.sampler, local.fixed.grid, local.sampling_mask, device)
         metric = build_metric(step, level, local, find_model, generator, _sink(observers, centre))
+        first_points = sampler.draw(generator)
         with torch.no_grad():
-            metric.evaluate(template, sampler.draw(generator))
+            with_enough_memory(metric, lambda: metric.evaluate(template, first_points))
     with phases.phase("estimation"):
         optimizer, settings = build_optimizer(plan, level, local, template, metric, sampler, generator)
     for observer in observers:

@@ -22,6 +22,8 @@ class Case:
         Override the default number of CPU threads and the maps' RandomSeed.
     data_folder
         Where paths below ``/Data`` in a map are looked up if they do not exist.
+    deterministic
+        Whether a GPU uses deterministic algorithms; a CPU always does.
     strict_gpu
         Whether a GPU that a map wishes and that is absent is an error.
     log_level
@@ -42,6 +44,7 @@ class Case:
     seed: int | None = None
     data_folder: Path | None = None
     create_out: bool = True
+    deterministic: bool = False
     strict_gpu: bool = False
     log_level: str = "info"
 

@@ -124,19 +124,25 @@ def _quota_cores() -> int:
 
 
 @contextlib.contextmanager
-def torch_settings(threads: int, device: torch.device) -> Iterator[None]:
-    """Run with `threads` threads and, on a CPU, deterministic algorithms; restores what was set before."""
-    before = torch.get_num_threads()
-    deterministic = torch.are_deterministic_algorithms_enabled()
+def torch_settings(threads: int, device: torch.device, *, deterministic: bool = False) -> Iterator[None]:
+    """Run with `threads` threads in true float32; restores what was set before.
+
+    A CPU always uses deterministic algorithms, a GPU if `deterministic`: the same seed then gives the same bytes on
+    the same device. Without TF32 a GPU's features agree with a CPU's; ImpactUseMixedPrecision is the fast way.
+    """
     memory: Any = torch.utils.deterministic
-    fill = memory.fill_uninitialized_memory
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(), memory.fill_uninitialized_memory
+    tf32 = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     torch.set_num_threads(threads)
-    if device.type == "cpu":
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    if deterministic or device.type == "cpu":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be deterministic
         torch.use_deterministic_algorithms(True)
         memory.fill_uninitialized_memory = False
     try:
         yield
     finally:
-        torch.set_num_threads(before)
-        torch.use_deterministic_algorithms(deterministic)
-        memory.fill_uninitialized_memory = fill
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+        memory.fill_uninitialized_memory = before[2]
+        torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = tf32

@@ -79,6 +79,7 @@ class RunRecord:
     started: str = field(default_factory=lambda: _now())
     finished: str = ""
     threads: int = 0
+    deterministic: bool = False
     inputs: dict[str, Any] = field(default_factory=dict)
     stages: list[StageRecord] = field(default_factory=list)
     landmarks: dict[str, LandmarkSummary] = field(default_factory=dict)
@@ -101,7 +102,12 @@ class RunRecord:
             "finished": self.finished,
             "command_line": list(self.command),
             "versions": versions(),
-            "machine": {"platform": platform.platform(), "processors": os.cpu_count(), "threads": self.threads},
+            "machine": {
+                "platform": platform.platform(),
+                "processors": os.cpu_count(),
+                "threads": self.threads,
+                "deterministic": self.deterministic,
+            },
             "inputs": self.inputs,
             "stages": [stage.to_json() for stage in self.stages],
             "landmarks_mm": {name: summary.to_json() for name, summary in self.landmarks.items()},

@@ -77,7 +77,8 @@ def run_case(
         devices = [_device(case, stage) for stage in plan.stages]
         find_models(plan)
         folder = RunFolder.open(case.out, create=case.create_out)
-    record.out, record.files, record.threads = folder.path, folder.files, choose_threads(case.threads)
+    record.out, record.files = folder.path, folder.files
+    record.threads, record.deterministic = choose_threads(case.threads), case.deterministic
     with _recorded(record, folder, case, log_echo) as log:
         log.info(header(case, plan, record))
         with collecting_warnings(record.warnings, _told(log, on_warning)):
@@ -152,7 +153,7 @@ def _run_stages(
     for number, device in enumerate(devices):
         stage = Stage(number, plan.stages[number], inputs, transform, name, folder, log, device)
         log.info(stage_header(number, Path(stage.plan.source)))
-        with torch_settings(record.threads, device):
+        with torch_settings(record.threads, device, deterministic=record.deterministic):
             result, name = _run_stage(stage, plan.finders[number], observers)
         record.stages.append(StageRecord(stage.plan, result))
         if result.stop_reason.is_failure:

@@ -5,16 +5,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from elastix_impact.errors import ModelError
+from elastix_impact.errors import MemoryShortError, ModelError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
+from elastix_impact.metrics.impact import jacobian
 from elastix_impact.metrics.impact.features import ModelInput
 from elastix_impact.metrics.impact.jacobian import JacobianImpact
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.patches import PatchPlan
+from elastix_impact.registration.loop import value_and_gradient
 from elastix_impact.transforms.affine import AffineTransform, identity_parameters
 from elastix_impact.transforms.translation import TranslationTransform
-from elastix_impact.zoo.load import load_model
+from elastix_impact.zoo.load import FeatureModel, load_model
 
 GRID = Grid.axis_aligned((26, 22, 18), (2.0, 2.0, 3.0), (-25.0, -21.0, -25.5))
 OBLIQUE = ((0.8, -0.6, 0.0), (0.6, 0.8, 0.0), (0.0, 0.0, 1.0))
@@ -101,10 +103,47 @@ def test_the_centre_gradient_is_exact_for_a_translation_and_only_then(models):
 def test_the_result_does_not_depend_on_the_chunk(models, monkeypatch):
     points, start = _points(), identity_parameters(3).float()
     whole = _value_and_gradient(_metric(models), start, points)
-    monkeypatch.setattr("elastix_impact.metrics.impact.jacobian.PATCH_VOXELS", 7 * 125)
-    pieces = _value_and_gradient(_metric(models), start, points)
-    assert whole[0] == pytest.approx(pieces[0], rel=1e-5)
+    monkeypatch.setattr(jacobian, "CPU_PIECE_VOXELS", 7 * 125)
+    for kept in (0, 1 << 20):
+        monkeypatch.setattr(jacobian, "CPU_KEPT_VOXELS", kept)
+        pieces = _value_and_gradient(_metric(models), start, points)
+        assert whole[0] == pytest.approx(pieces[0], rel=1e-5)
+        torch.testing.assert_close(whole[1], pieces[1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_short_memory_halves_the_pieces_says_so_once_and_changes_nothing(models, monkeypatch, dimension):
+    points, start = _points(), identity_parameters(3).float()
+    layers = [LayerComparison("L2", 1.0, 2, 0), LayerComparison("NCC", 0.5, 3, 0)]
+    whole = value_and_gradient(_metric(models, dimension=dimension, layers=layers), _affine(start), start, points)
+    metric, exact, batches = _metric(models, dimension=dimension, layers=layers), FeatureModel.__call__, []
+
+    def limited(model, x, *others):
+        batches.append(len(x))
+        if len(x) > 11:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return exact(model, x, *others)
+
+    monkeypatch.setattr(FeatureModel, "__call__", limited)
+    with pytest.warns(UserWarning, match="smaller pieces, which changes the time and not the result") as caught:
+        pieces = value_and_gradient(metric, _affine(start), start, points)
+    assert len(caught) == 1
+    assert max(batches) == 40 > 11 >= batches[-1]
+    torch.testing.assert_close(whole[0].value, pieces[0].value)
     torch.testing.assert_close(whole[1], pieces[1], rtol=1e-4, atol=1e-5)
+
+
+def test_memory_that_never_suffices_is_an_error_with_a_remedy(models, monkeypatch):
+    def never(_model, _x, *_others):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes")
+
+    metric, start = _metric(models), identity_parameters(3).float()
+    monkeypatch.setattr(FeatureModel, "__call__", never)
+    with (
+        pytest.warns(UserWarning, match="smaller pieces"),
+        pytest.raises(MemoryShortError, match="fewer NumberOfSpatialSamples"),
+    ):
+        value_and_gradient(metric, _affine(start), start, _points())
 
 
 def test_turning_both_images_in_the_world_changes_nothing(models):
@@ -136,7 +175,7 @@ def test_a_sample_counts_only_if_its_whole_patch_is_inside(models):
 def test_a_2d_model_sees_planes_of_all_orientations(models):
     model = ModelInput(models[2], 2, 1, (5, 3), (2.0, 1.0), (True, True))
     plan = PatchPlan(model, replace(GRID, direction=OBLIQUE), torch.Generator().manual_seed(0), torch.device("cpu"))
-    points = plan.points(torch.zeros(500, 3))
+    points = plan.patches(torch.zeros(500, 3)).points
     assert points.shape == (500, 15, 3)
     torch.testing.assert_close(points[:, 7], torch.zeros(500, 3), atol=1e-6, rtol=0)
     sides = points[:, 8] - points[:, 7], points[:, 12] - points[:, 7]

@@ -7,19 +7,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from elastix_impact.errors import ModelError
-from elastix_impact.geometry.field import ScalarField
 from elastix_impact.geometry.grid import Grid
+from elastix_impact.geometry.patches import Patches, PatchValues
 from elastix_impact.typing import Features, Points
 
 from .features import ModelInput
 
-PatchPoints = Float[Tensor, "N K D"]
-
 
 @final
 class PatchPlan:
-    """The patch points of one model: `patch_size` points spaced `voxel_size` mm along the fixed image's axes.
+    """The patches of one model: `patch_size` points spaced `voxel_size` mm along the fixed image's axes.
 
     A 2-D model's patch on a 3-D image is a plane, turned at random for each sample at each draw.
 
@@ -34,24 +31,29 @@ class PatchPlan:
     """
 
     def __init__(self, model_input: ModelInput, grid: Grid, generator: torch.Generator, device: torch.device) -> None:
-        size, dimension = model_input.patch_size, model_input.dimension
-        index_points = Grid.axis_aligned(size, (1.0,) * dimension).index_points(torch.float32)
-        middle = torch.tensor([n // 2 for n in size], dtype=torch.float32)
-        offsets = (index_points - middle) * torch.tensor(model_input.voxel_size[:dimension], dtype=torch.float32)
-        missing = grid.dimension - dimension
-        self._turns = missing > 0
-        self._offsets = torch.nn.functional.pad(offsets, [0, missing]).to(device)
+        size, spacing = model_input.patch_size, model_input.voxel_size[: model_input.dimension]
+        missing = grid.dimension - model_input.dimension
+        lattice = _centred_lattice(size + (1,) * missing, spacing + (1.0,) * missing, grid)
+        self._offsets = lattice.world_points().to(torch.float32).to(device)
+        self._lattice = None if missing else lattice
         self._direction = torch.tensor(grid.direction, dtype=torch.float32, device=device)
         self._generator = generator
         self.shape = tuple(size[::-1])
 
-    def points(self, world_points: Points) -> PatchPoints:
-        """World points (N, K, D) of the patches around `world_points` (N, D); x runs fastest."""
-        if not self._turns:
-            return world_points[:, None] + self._offsets @ self._direction.T
+    def patches(self, world_points: Points) -> Patches:
+        """The patches around `world_points` (N, D)."""
+        if self._lattice is not None:
+            return Patches(world_points, self._offsets, self._lattice)
         angles = torch.rand(len(world_points), 3, generator=self._generator) * (2 * math.pi)
-        turned = torch.einsum("nij,kj->nki", _rotations(angles.to(world_points)), self._offsets)
-        return world_points[:, None] + turned @ self._direction.T
+        turn = self._direction @ _rotations(angles.to(world_points)) @ self._direction.T
+        return Patches(world_points, self._offsets @ turn.transpose(1, 2), None)
+
+
+def _centred_lattice(size: tuple[int, ...], spacing: tuple[float, ...], grid: Grid) -> Grid:
+    """A lattice along the axes of `grid` whose middle point, the upper one of an even number, is the world's origin."""
+    first = torch.tensor([-(n // 2) * s for n, s in zip(size, spacing)], dtype=torch.float64)
+    origin = torch.tensor(grid.direction, dtype=torch.float64) @ first
+    return Grid(size, spacing, tuple(origin.tolist()), grid.direction)
 
 
 def _rotations(angles: Float[Tensor, "N 3"]) -> Float[Tensor, "N 3 3"]:
@@ -66,39 +68,27 @@ def _rotations(angles: Float[Tensor, "N 3"]) -> Float[Tensor, "N 3 3"]:
 
 
 def centre_features(
-    model_input: ModelInput,
-    field: ScalarField,
-    patch_points: PatchPoints,
-    shape: tuple[int, ...],
-    stats: Float[Tensor, "4"],
-    direction: Tensor,
+    model_input: ModelInput, values: PatchValues, shape: tuple[int, ...], stats: Float[Tensor, "4"], direction: Tensor
 ) -> list[Features]:
-    """Features (N, C) of each selected layer at the middle of the patches, differentiable by the points.
+    """Features (N, C) of each selected layer at the middle of the patches, differentiable by the intensities.
 
     Parameters
     ----------
-    field
-        The image.
-    patch_points
-        Where the image is read, (N, K, D).
+    values
+        Intensities (N, K, 1), x fastest.
     shape
         Of a patch, (z, )y, x.
+    stats, direction
+        See `FeatureModel`.
 
     Raises
     ------
     ModelError
         If the model can't run on such patches, or returns other layers than its mask says.
     """
-    values = field.values(patch_points.flatten(0, 1)).view(-1, 1, *shape)
-    batch = values.expand(-1, model_input.channels, *shape)
-    layers = model_input.model(batch, len(model_input.layers_mask), stats, direction)
-    if len(layers) != len(model_input.layers_mask):
-        raise ModelError(
-            f"the model returned {len(layers)} layers, the layers mask has {len(model_input.layers_mask)} characters",
-            where=str(model_input.model.path),
-            remedy=f"Write an ImpactLayersMask of {len(layers)} characters, one per layer",
-        )
-    return [_at_centre(layer) for layer, wanted in zip(layers, model_input.layers_mask) if wanted]
+    batch = values.view(-1, 1, *shape).expand(-1, model_input.channels, *shape)
+    layers = model_input.model.selected_layers(batch, model_input.layers_mask, stats, direction)
+    return [_at_centre(layer) for layer in layers]
 
 
 def _at_centre(layer: Tensor) -> Features:

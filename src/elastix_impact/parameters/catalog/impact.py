@@ -88,7 +88,7 @@ IMPACT_PARAMETERS: tuple[Parameter, ...] = (
     ),
     _level(
         name="ImpactUseMixedPrecision", kind="bool", default="false",
-        help="Whether models run in 16-bit floats on a GPU.",
+        help="Whether models multiply in 16 bits: faster, features change by about 0.5 %.",
     ),
     _level(
         name="ImpactFeaturesMapUpdateInterval", kind="int", default="-1", minimum=-1,

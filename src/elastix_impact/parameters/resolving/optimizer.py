@@ -7,6 +7,9 @@ from typing import Literal, cast
 from elastix_impact.parameters.plan import AsgdPlan, GradientDescentPlan, OptimizerPlan, StepSizeEstimation
 from elastix_impact.parameters.reader import Reader
 
+JACOBIAN_SAMPLES_FOR_EXACT_GRADIENT = 25_000
+"""elastix's 100,000 take four times as long and change the estimated steps by 2 %, a fifth of what the seed changes."""
+
 
 def resolve_optimizer(reader: Reader, kind: Literal["Asgd", "GradientDescent"], level: int) -> OptimizerPlan:
     """The optimiser of one level."""
@@ -38,7 +41,7 @@ def _asgd(reader: Reader, level: int) -> AsgdPlan:
         maximum_step_length_ratio=reader.number("MaximumStepLengthRatio", level),
         number_of_gradient_measurements=reader.integer("NumberOfGradientMeasurements", level),
         number_of_jacobian_measurements=reader.integer(measurements, level) if reader.has(measurements) else None,
-        number_of_samples_for_exact_gradient=reader.integer("NumberOfSamplesForExactGradient", level),
+        number_of_samples_for_exact_gradient=_samples_for_exact_gradient(reader, level),
         sigmoid_scale_factor=reader.number("SigmoidScaleFactor", level),
         noise_compensation=reader.boolean("NoiseCompensation"),
         maximum_displacement_estimation=cast(
@@ -53,6 +56,13 @@ def _asgd(reader: Reader, level: int) -> AsgdPlan:
         sigmoid_min=_sigmoid_minimum(reader, level, estimated),
         sigmoid_scale=_unless(estimated, reader, "SigmoidScale", level, 1e-8),
     )
+
+
+def _samples_for_exact_gradient(reader: Reader, level: int) -> int:
+    """Fewer in Jacobian mode, where each sample is a patch that goes through a network."""
+    jacobian = reader.text("ImpactMode", level) == "Jacobian"
+    default = JACOBIAN_SAMPLES_FOR_EXACT_GRADIENT if jacobian else None
+    return reader.integer("NumberOfSamplesForExactGradient", level, default=default)
 
 
 def _unless(estimated: bool, reader: Reader, name: str, level: int, otherwise: float) -> float:
