@@ -1,4 +1,4 @@
-"""Accuracy on real lung CT with known motion: at most 5 % above the corrected reference, over three seeds."""
+"""Accuracy on real lung CT with known motion: at most 5 % above the reference, in Static mode the corrected one."""
 
 import json
 import statistics
@@ -15,7 +15,13 @@ from elastix_impact.parameters.resolve import plan_or_raise
 from elastix_impact.parameters.text import read_parameter_map
 from elastix_impact.registration.register import register
 
-SEEDS = (1, 2, 3)
+CASES = [
+    ("static_m730", "mono", (1, 2, 3)), ("static_m730", "multi", (1, 2, 3)),
+    ("static_mind", "mono", (1, 2, 3)), ("static_mind", "multi", (1, 2, 3)),
+    ("jacobian_m730", "mono", (1,)), ("jacobian_encoder", "mono", (1,)), ("jacobian_encoder", "multi", (1,)),
+]  # fmt: skip
+"""Map, moving image, seeds: one seed in Jacobian mode, of which the reference was run with one."""
+
 MARGIN = 1.05
 
 
@@ -28,19 +34,19 @@ def lung(shared):
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("case", ["static_m730", "static_mind"])
-@pytest.mark.parametrize("contrast", ["mono", "multi"])
-def test_mean_landmark_error_is_that_of_the_corrected_reference(lung, case, contrast):
+@pytest.mark.parametrize(("case", "contrast", "seeds"), CASES)
+def test_mean_landmark_error_is_that_of_the_reference(lung, case, contrast, seeds):
     folder, fixed, mask, (fixed_points, moving_points) = lung
     moving = read_image(folder / f"moving_{contrast}.mha")
     plan = plan_or_raise(read_parameter_map(folder / "maps" / f"{case}.txt"))
     models = folder.parents[1] / "golden"
     errors = []
-    for seed in SEEDS:
+    for seed in seeds:
         result = register(
             replace(plan, random_seed=seed), fixed, moving, fixed_mask=mask,
             find_model=lambda name, dimension: models / name, device=torch.device("cpu"),
         )  # fmt: skip
         errors.append(target_registration_error(result.transform, fixed_points, moving_points).mean().item())
-    reference = json.loads((folder / "reference.json").read_text())[case]["corrected"][f"tre_{contrast}"]
-    assert statistics.mean(errors) <= MARGIN * statistics.mean(reference), errors
+    reference = json.loads((folder / "reference.json").read_text())[case]
+    theirs = reference.get("corrected", reference)[f"tre_{contrast}"]
+    assert statistics.mean(errors) <= MARGIN * statistics.mean(theirs), errors
