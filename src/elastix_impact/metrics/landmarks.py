@@ -3,6 +3,8 @@
 from typing import final
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from elastix_impact.errors import LandmarkError
 from elastix_impact.geometry.image import Image
@@ -32,7 +34,9 @@ class LandmarkDistance(AbstractMetric):
         If there are none, or not as many fixed as moving ones.
     """
 
-    def __init__(self, moving_mask: Image | None, *, fixed_landmarks: Points, moving_landmarks: Points) -> None:
+    def __init__(
+        self, moving_mask: Image | None, *, fixed_landmarks: Points, moving_landmarks: Float[Tensor, "M D"]
+    ) -> None:
         if len(fixed_landmarks) != len(moving_landmarks):
             raise LandmarkError(
                 f"{len(fixed_landmarks)} fixed and {len(moving_landmarks)} moving landmarks",

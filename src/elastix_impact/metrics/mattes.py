@@ -17,7 +17,9 @@ from .histogram_pair import HistogramPair
 class MattesMutualInformation(AbstractMetric):
     """elastix's AdvancedMattesMutualInformation: minus the mutual information of f(x) and m(T(x)) in nats.
 
-    Mattes et al., IEEE TMI 22(1), 2003. elastix's derivative is this value's exact one, and so is ours.
+    Mattes et al., IEEE TMI 22(1), 2003. The derivative is the value's exact one. So is elastix's for cubic moving
+    windows, its default; for MovingKernelBSplineOrder 1 and 2 its derivative kernels take a signed distance where an
+    absolute one is meant, which turns the direction round, and there we differ.
 
     Parameters
     ----------

@@ -18,6 +18,7 @@ class NormalizedMutualInformation(AbstractMetric):
     """elastix's NormalizedMutualInformation: minus (H(f) + H(m)) / H(f, m) of f(x) and m(T(x)), in [-2, -1].
 
     Studholme et al., Pattern Recognition 32(1), 1999. H are the entropies of the joint histogram and its margins.
+    The derivative is the value's exact one; as for `MattesMutualInformation`, elastix's is so for cubic windows only.
 
     Parameters
     ----------
