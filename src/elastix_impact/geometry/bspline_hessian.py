@@ -21,15 +21,21 @@ def lattice_hessian(
     Entry [n, k, i, j] is that of coordinate k along world axes i and j. Differentiable once with respect to the
     coefficients.
     """
-    dimension = lattice.dimension
     start, tables = second_derivative_tables(lattice_index_points(lattice, world_points), lattice.order)
     indices, inside = lattice_support(lattice, start)
     per_pair = _WeightedSums.apply(coefficients, indices, *(table * inside for table in tables.values()))
-    place = {pair: index for index, pair in enumerate(tables)}
-    rows = [place[min(a, b), max(a, b)] for a in range(dimension) for b in range(dimension)]
-    by_index_axes = torch.stack([per_pair[row] for row in rows]).view(dimension, dimension, -1, dimension)
-    to_index = lattice.world_to_index[:, :-1]
-    return torch.einsum("abnk,ai,bj->nkij", by_index_axes, to_index, to_index)
+    to_world = _pairs_to_world(lattice.world_to_index[:, :-1], list(tables))
+    count, dimension = world_points.shape
+    return (per_pair.permute(1, 2, 0) @ to_world).view(count, dimension, dimension, dimension)
+
+
+def _pairs_to_world(world_to_index: Float[Tensor, "D D"], pairs: list[tuple[int, int]]) -> Float[Tensor, "T D2"]:
+    """Chain rule: the matrix from second derivatives along pairs (a, b) of node axes to those along world axes."""
+    rows = []
+    for a, b in pairs:
+        product = torch.outer(world_to_index[a], world_to_index[b])
+        rows.append((product if a == b else product + product.T).flatten())
+    return torch.stack(rows)
 
 
 class _WeightedSums(torch.autograd.Function):
@@ -47,7 +53,8 @@ class _WeightedSums(torch.autograd.Function):
         if coefficients.device.type == "mps":
             gathered = coefficients[:, indices.long()]
             return torch.stack([torch.einsum("nk,dnk->nd", weights, gathered) for weights in tables])
-        rows = coefficients.T.contiguous()
+        rows = coefficients.new_empty(coefficients.shape[::-1])
+        rows.T.copy_(coefficients)
         return torch.stack([F.embedding_bag(indices, rows, per_sample_weights=w, mode="sum") for w in tables])
 
     @staticmethod
