@@ -29,7 +29,7 @@ def good(tmp_path: Path) -> str:
 @pytest.fixture
 def bad(tmp_path: Path) -> str:
     path = tmp_path / "bad.txt"
-    path.write_text(map_text(ImpactVoxelSize1="3 3", ImpactDistence1='"L1"', NumberOfHistogramBins="32"))
+    path.write_text(map_text(ImpactVoxelSize1="3 3", ImpactDistence1='"L1"', UseComplement='"true"'))
     return str(path)
 
 
@@ -39,7 +39,7 @@ def test_a_good_map_shows_its_levels(good: str, capsys: pytest.CaptureFixture[st
     rows = {line[:23].strip(): line[23:].split() for line in out.splitlines()}
     assert rows["grid spacing [mm]"] == ["16", "16", "16", "8", "8", "8"]
     assert rows["iterations"] == ["500", "500"]
-    assert rows["mode"] == ["Static", "Static"]
+    assert rows["metric"] == ["IMPACT,", "Static"] * 2
     assert rows["samples"] == ["5000", "RandomCoordinate"] * 2
     assert rows["voxel size [mm]"] == ["6"] * 6
     assert rows["patch size [voxels]"] == ["whole", "whole"]
@@ -52,7 +52,7 @@ def test_faults_are_all_said_with_their_lines(bad: str, capsys: pytest.CaptureFi
     assert lines[0].startswith(f"error: {bad}:22 ImpactVoxelSize1: needs 3 numbers")
     assert lines[1].startswith(f"error: {bad}:23 ImpactDistence1: ")
     assert lines[1].endswith("Did you mean ImpactDistance1?")
-    assert lines[2].startswith(f"hint: {bad}:24 NumberOfHistogramBins: ")
+    assert lines[2].startswith(f"hint: {bad}:24 UseComplement: ")
     assert lines[-1] == f"{bad}: 2 errors; the map can't be run"
 
 
@@ -97,7 +97,7 @@ def test_json(good: str, bad: str, capsys: pytest.CaptureFixture[str]) -> None:
         ("ImpactVoxelSize1", ("ImpactVoxelSize\n", "mm", "above 0", "level's number")),
         ("ImpactDistance0", ("one of L1, L2",)),
         ("UseCruzAcceleration", ("UseAdaptiveStepSizes", "true", "AdaptiveStochasticGradientDescent")),
-        ("NumberOfHistogramBins", ("do not read it",)),
+        ("UseComplement", ("do not read it",)),
     ],
 )
 def test_explain(name: str, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:

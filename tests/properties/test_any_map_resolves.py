@@ -35,5 +35,5 @@ def test_any_map(changes: dict[str, list[str]], deleted: set[str], dimension: in
     if resolution.plan is not None:
         assert resolution.plan.to_json()["dimension"] in (2, 3)
         assert len(resolution.plan.levels) >= 1
-        sizes = {len(level.fixed_pyramid.shrink_factor) for level in resolution.plan.levels}
+        sizes = {len(level.terms[0].fixed_pyramid.shrink_factor) for level in resolution.plan.levels}
         assert sizes == {resolution.plan.dimension}

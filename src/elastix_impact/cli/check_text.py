@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from elastix_impact.parameters.entry import Indexing, Parameter
-    from elastix_impact.parameters.plan import LevelPlan, ModelPlan, PyramidLevelPlan, RegistrationPlan
+    from elastix_impact.parameters.plan import (
+        ImpactPlan,
+        MetricPlan,
+        ModelPlan,
+        PyramidLevelPlan,
+        RegistrationPlan,
+        SamplerPlan,
+        TermPlan,
+    )
     from elastix_impact.parameters.reader import EffectiveValue
 
 COUNTED: dict[Indexing, str] = {
@@ -29,23 +37,61 @@ def level_table(plan: RegistrationPlan) -> str:
     levels = plan.levels
     rows = {"": [f"level {number}" for number in range(len(levels))]}
     rows |= {
-        "fixed image": [_pyramid(level.fixed_pyramid) for level in levels],
-        "moving image": [_pyramid(level.moving_pyramid) for level in levels],
         **_spacing_row(plan),
-        "samples": [_samples(level) for level in levels],
         "iterations": [str(level.optimizer.maximum_number_of_iterations) for level in levels],
-        "mode": [level.metric.mode for level in levels],
     }
-    rows |= _model_rows(levels)
-    rows["distance x weight"] = [
-        ", ".join(f"{layer.distance} x {layer.weight:g}" for layer in level.metric.layers) for level in levels
-    ]
-    rows["channels drawn"] = [_numbers(layer.subset for layer in level.metric.layers) for level in levels]
+    names = list(dict.fromkeys(term.name for level in levels for term in level.terms))
+    for name in names:
+        terms = [next((term for term in level.terms if term.name == name), None) for level in levels]
+        title = "" if len(names) == 1 else f"{name} "
+        rows |= {f"{title}{row}": cells for row, cells in _term_rows(terms).items()}
     seed = f"RandomSeed {plan.random_seed}"
     heading = (
         f"{plan.source}: {plan.dimension}-D, {plan.transform.kind} transform, {counted(len(levels), 'level')}, {seed}"
     )
     return "\n".join([heading, *_aligned([[name, *cells] for name, cells in rows.items()])])
+
+
+def _term_rows(terms: Sequence[TermPlan | None]) -> dict[str, list[str]]:
+    """What one metric sees and compares, a cell per level; a level that doesn't use it has a dash."""
+    from elastix_impact.parameters.plan import ImpactPlan
+
+    def row(text: Callable[[TermPlan], str]) -> list[str]:
+        return ["-" if term is None else text(term) for term in terms]
+
+    rows = {"metric": row(lambda term: _metric(term.metric))}
+    if any(term is not None and term.weight != 1 for term in terms):
+        rows["weight"] = row(lambda term: f"{term.weight:g}")
+    rows |= {
+        "fixed image": row(lambda term: _pyramid(term.fixed_pyramid)),
+        "moving image": row(lambda term: _pyramid(term.moving_pyramid)),
+        "samples": row(lambda term: _samples(term.sampler)),
+    }
+    impact = [term.metric for term in terms if term is not None and isinstance(term.metric, ImpactPlan)]
+    if len(impact) < len(terms):
+        return rows
+    rows |= _model_rows(impact)
+    rows["distance x weight"] = [
+        ", ".join(f"{layer.distance} x {layer.weight:g}" for layer in one.layers) for one in impact
+    ]
+    rows["channels drawn"] = [_numbers(layer.subset for layer in one.layers) for one in impact]
+    return rows
+
+
+def _metric(plan: MetricPlan) -> str:
+    from elastix_impact.parameters.plan import CorrelationPlan, HistogramPlan, ImpactPlan, MeanSquaresPlan
+
+    match plan:
+        case ImpactPlan():
+            return f"IMPACT, {plan.mode}"
+        case HistogramPlan():
+            return f"{plan.kind} mutual information, {plan.fixed_bins} x {plan.moving_bins} bins"
+        case MeanSquaresPlan():
+            return "mean squares"
+        case CorrelationPlan():
+            return "correlation"
+        case _:
+            return plan.kind
 
 
 def _spacing_row(plan: RegistrationPlan) -> dict[str, list[str]]:
@@ -65,19 +111,17 @@ def _pyramid(pyramid: PyramidLevelPlan) -> str:
     return ", ".join(part for part in (shrunk, smoothed) if part) or "as it is"
 
 
-def _samples(level: LevelPlan) -> str:
-    sampler = level.sampler
+def _samples(sampler: SamplerPlan) -> str:
     if sampler.kind == "Grid":
         return f"Grid, every {_numbers(sampler.grid_spacing_voxels)} voxels"
     return sampler.kind if sampler.kind == "Full" else f"{sampler.number_of_samples} {sampler.kind}"
 
 
-def _model_rows(levels: Sequence[LevelPlan]) -> dict[str, list[str]]:
-    shared = all(level.metric.fixed_models == level.metric.moving_models for level in levels)
-    if shared:
-        return _rows_of([level.metric.fixed_models for level in levels], "")
-    fixed = _rows_of([level.metric.fixed_models for level in levels], "fixed ")
-    return fixed | _rows_of([level.metric.moving_models for level in levels], "moving ")
+def _model_rows(metrics: Sequence[ImpactPlan]) -> dict[str, list[str]]:
+    if all(one.fixed_models == one.moving_models for one in metrics):
+        return _rows_of([one.fixed_models for one in metrics], "")
+    fixed = _rows_of([one.fixed_models for one in metrics], "fixed ")
+    return fixed | _rows_of([one.moving_models for one in metrics], "moving ")
 
 
 def _rows_of(by_level: Sequence[tuple[ModelPlan, ...]], image: str) -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .plan import LinearKind, PyramidKind, SamplerKind, SplineKind
+from .plan import LinearKind, MetricKind, PyramidKind, SamplerKind, SplineKind
 
 TRANSFORMS: dict[str, LinearKind | SplineKind] = {
     "TranslationTransform": "Translation",
@@ -15,7 +15,16 @@ TRANSFORMS: dict[str, LinearKind | SplineKind] = {
     "BSplineTransform": "BSpline",
     "RecursiveBSplineTransform": "RecursiveBSpline",
 }
-METRICS: dict[str, Literal["Impact"]] = {"Impact": "Impact"}
+METRICS: dict[str, MetricKind] = {
+    "Impact": "Impact",
+    "AdvancedMeanSquares": "MeanSquares",
+    "AdvancedNormalizedCorrelation": "Correlation",
+    "AdvancedMattesMutualInformation": "Mattes",
+    "NormalizedMutualInformation": "Normalized",
+    "TransformBendingEnergyPenalty": "BendingEnergy",
+    "DisplacementMagnitudePenalty": "DisplacementMagnitude",
+    "CorrespondingPointsEuclideanDistanceMetric": "CorrespondingPoints",
+}
 OPTIMIZERS: dict[str, Literal["Asgd", "GradientDescent"]] = {
     "AdaptiveStochasticGradientDescent": "Asgd",
     "StandardGradientDescent": "GradientDescent",
@@ -36,7 +45,10 @@ RESAMPLE_INTERPOLATORS: dict[str, Literal["Nearest", "Linear", "BSpline"]] = {
     f"Final{name}": kind for name, kind in INTERPOLATORS.items()
 }
 RESAMPLERS: dict[str, Literal["Default"]] = {"DefaultResampler": "Default"}
-REGISTRATIONS: dict[str, Literal["MultiResolution"]] = {"MultiResolutionRegistration": "MultiResolution"}
+REGISTRATIONS: dict[str, Literal["MultiResolution", "MultiMetric"]] = {
+    "MultiResolutionRegistration": "MultiResolution",
+    "MultiMetricMultiResolutionRegistration": "MultiMetric",
+}
 _PYRAMIDS: tuple[PyramidKind, ...] = ("Generic", "Smoothing", "Recursive", "Shrinking")
 FIXED_PYRAMIDS: dict[str, PyramidKind] = {f"Fixed{kind}ImagePyramid": kind for kind in _PYRAMIDS}
 MOVING_PYRAMIDS: dict[str, PyramidKind] = {f"Moving{kind}ImagePyramid": kind for kind in _PYRAMIDS}
@@ -47,10 +59,9 @@ TWINS: dict[str, str] = {
     "BSplineInterpolatorFloat": "BSplineInterpolator",
     "FinalBSplineInterpolatorFloat": "FinalBSplineInterpolator",
     "OpenCLResampler": "DefaultResampler",
-    "MultiMetricMultiResolutionRegistration": "MultiResolutionRegistration",
     "MultiInputRandomCoordinate": "RandomCoordinate",
 }
-"""Components that do the same as a native one, with one metric and one image each."""
+"""Components that do the same as a native one, with one image pair."""
 
 FOREIGN: dict[str, tuple[str, ...]] = {
     "Registration": ("MultiResolutionRegistrationWithFeatures",),
@@ -60,13 +71,11 @@ FOREIGN: dict[str, tuple[str, ...]] = {
         "SplineKernelTransform", "TranslationStackTransform", "WeightedCombinationTransform",
     ),
     "Metric": (
-        "AdvancedKappaStatistic", "AdvancedMattesMutualInformation", "AdvancedMeanSquares",
-        "AdvancedNormalizedCorrelation", "CorrespondingPointsEuclideanDistanceMetric", "DisplacementMagnitudePenalty",
-        "DistancePreservingRigidityPenalty", "GradientDifference", "KNNGraphAlphaMutualInformation",
-        "MissingStructurePenalty", "NormalizedGradientCorrelation", "NormalizedMutualInformation", "PCAMetric",
+        "AdvancedKappaStatistic", "DistancePreservingRigidityPenalty", "GradientDifference",
+        "KNNGraphAlphaMutualInformation", "MissingStructurePenalty", "NormalizedGradientCorrelation", "PCAMetric",
         "PCAMetric2", "PatternIntensity", "PolydataDummyPenalty", "StatisticalShapePenalty",
-        "SumOfPairwiseCorrelationCoefficientsMetric", "SumSquaredTissueVolumeDifference",
-        "TransformBendingEnergyPenalty", "TransformRigidityPenalty", "VarianceOverLastDimensionMetric",
+        "SumOfPairwiseCorrelationCoefficientsMetric", "SumSquaredTissueVolumeDifference", "TransformRigidityPenalty",
+        "VarianceOverLastDimensionMetric",
     ),
     "Optimizer": (
         "AdaGrad", "AdaptiveStochasticLBFGS", "AdaptiveStochasticVarianceReducedGradient", "CMAEvolutionStrategy",

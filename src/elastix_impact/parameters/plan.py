@@ -19,6 +19,12 @@ Combination = Literal["Compose", "Add"]
 Distance = Literal["L1", "L2", "Cosine", "L1Cosine", "Dice", "NCC", "DotProduct"]
 ImpactMode = Literal["Static", "Jacobian"]
 JacobianGradient = Literal["Exact", "Center"]
+MetricKind = Literal[
+    "Impact", "MeanSquares", "Correlation", "Mattes", "Normalized", "BendingEnergy", "DisplacementMagnitude",
+    "CorrespondingPoints",
+]  # fmt: skip
+MutualInformationKind = Literal["Mattes", "Normalized"]
+PenaltyKind = Literal["BendingEnergy", "DisplacementMagnitude", "CorrespondingPoints"]
 StepSizeEstimation = Literal["Original", "OriginalButSigmoidToDefault", "DisplacementDistribution"]
 InitialAlignment = Literal["GeometricalCenter", "CenterOfGravity", "Origins", "GeometryTop"]
 
@@ -127,7 +133,56 @@ class ImpactPlan:
     jacobian_gradient: JacobianGradient
 
 
-MetricPlan = ImpactPlan
+@dataclass(frozen=True, kw_only=True)
+class MeanSquaresPlan:
+    """AdvancedMeanSquares."""
+
+    use_normalization: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrelationPlan:
+    """AdvancedNormalizedCorrelation, which has no parameters of its own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistogramPlan:
+    """AdvancedMattesMutualInformation (``Mattes``) or NormalizedMutualInformation (``Normalized``)."""
+
+    kind: MutualInformationKind
+    fixed_bins: int
+    moving_bins: int
+    fixed_kernel_order: int
+    moving_kernel_order: int
+    fixed_limit_range_ratio: float
+    moving_limit_range_ratio: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PenaltyPlan:
+    """A term that compares no intensities; ``CorrespondingPoints`` needs landmarks and draws no samples."""
+
+    kind: PenaltyKind
+
+
+MetricPlan = ImpactPlan | MeanSquaresPlan | CorrelationPlan | HistogramPlan | PenaltyPlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class TermPlan:
+    """One metric of a level's sum and what it sees.
+
+    `name` is ``Metric<i>``, with its place in the map's list of metrics. Terms with equal samplers and pyramids share
+    them.
+    """
+
+    name: str
+    metric: MetricPlan
+    weight: float
+    sampler: SamplerPlan
+    fixed_pyramid: PyramidLevelPlan
+    moving_pyramid: PyramidLevelPlan
+    interpolation_order: Literal[0, 1, 2, 3]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,13 +228,13 @@ OptimizerPlan = AsgdPlan | GradientDescentPlan
 
 @dataclass(frozen=True, kw_only=True)
 class LevelPlan:
-    """One resolution level, complete."""
+    """One resolution level, complete: the weighted sum of `terms` is minimised.
 
-    fixed_pyramid: PyramidLevelPlan
-    moving_pyramid: PyramidLevelPlan
-    interpolation_order: Literal[0, 1, 2, 3]
-    sampler: SamplerPlan
-    metric: MetricPlan
+    With `use_relative_weights` the weights are factors on the gradients' lengths relative to the first term's.
+    """
+
+    terms: tuple[TermPlan, ...]
+    use_relative_weights: bool
     optimizer: OptimizerPlan
     erode_fixed_mask: bool
     erode_moving_mask: bool
@@ -189,6 +244,16 @@ class LevelPlan:
     write_transform_each_iteration: bool
     write_result_image: bool
     write_pyramid_images: bool
+
+    @property
+    def impact_metrics(self) -> tuple[ImpactPlan, ...]:
+        """The metrics that are IMPACT."""
+        return tuple(term.metric for term in self.terms if isinstance(term.metric, ImpactPlan))
+
+    @property
+    def models(self) -> tuple[ModelPlan, ...]:
+        """All models of these metrics."""
+        return tuple(model for one in self.impact_metrics for model in (*one.fixed_models, *one.moving_models))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar, final
 
@@ -49,11 +51,21 @@ class Reader:
         self.problems: list[Problem] = []
         self.used: set[str] = set()
         self._read_values: dict[str, dict[int, tuple[str, str]]] = {}
-        self._labelled = {
-            match.group("name"): written
-            for written in raw.entries
-            if parameter_of(written)[0] and (match := LABELLED.fullmatch(written)) and match.group("number") == "0"
-        }
+        self._number = 0
+        self._labelled: dict[tuple[int, str], list[str]] = {}
+        for written in raw.entries:
+            if parameter_of(written)[0] and (match := LABELLED.fullmatch(written)):
+                key = int(match["number"]), match["name"]
+                self._labelled.setdefault(key, []).append(written)
+
+    @contextmanager
+    def component(self, number: int) -> Generator[None]:
+        """Read labels with this number inside the block: those of the second metric and its sampler have number 1."""
+        before, self._number = self._number, number
+        try:
+            yield
+        finally:
+            self._number = before
 
     def note(self, severity: Severity, parameter: str, message: str, remedy: str = "") -> None:
         """Remember a problem with a parameter at its line, once."""
@@ -120,7 +132,9 @@ class Reader:
         aliases = tuple(alias + suffix for alias in parameter.aliases) if parameter else ()
         if parameter and suffix == "0":
             aliases += parameter.aliases
-        candidates = (self._labelled.get(name, name), name, *aliases)
+        labelled = self._labelled.get((self._number, name), [])
+        fitting = [written for written in labelled if parameter and _is_label_of(written, parameter)]
+        candidates = (*fitting, name, *aliases)
         found = next((candidate for candidate in candidates if candidate in self.raw), None)
         if found:
             self.used.add(found)
@@ -166,6 +180,19 @@ class Reader:
             self.note("error", written, f"{text} is too small", f"Give a number above {parameter.above:g}")
             return False
         return True
+
+
+_LABELS = {
+    "Metric": "Metric", "ImageSampler": "ImageSampler", "Interpolator": "Interpolator", "Optimizer": "Optimizer",
+    "ResampleInterpolator": "ResampleInterpolator", "Resampler": "Resampler",
+}  # fmt: skip
+"""Labels of components, by the component that the catalogue names; others may have any label."""
+
+
+def _is_label_of(written: str, parameter: Parameter) -> bool:
+    """Whether the label before a name is that of the component which reads the parameter."""
+    label = _LABELS.get(parameter.component)
+    return label is None or re.match(rf"{label}\d", written) is not None
 
 
 KIND_WORDS: dict[Kind, str] = {

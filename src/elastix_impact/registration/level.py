@@ -12,25 +12,21 @@ import torch
 from torch import Tensor
 
 from elastix_impact.geometry.grid import Grid, Row
-from elastix_impact.geometry.image import Image
-from elastix_impact.geometry.masks import erode, erosion_scale, mask_on
-from elastix_impact.geometry.pyramid import pyramid_level
 from elastix_impact.metrics.impact.features import FeatureSink
-from elastix_impact.parameters.plan import LevelPlan, PyramidLevelPlan, RegistrationPlan
+from elastix_impact.parameters.plan import LevelPlan, RegistrationPlan
 from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
 
-from .build import FindModel, LevelImages, build_metric, build_sampler
+from .build import Images
+from .build_metric import FindModel, Landmarks, MetricContext
 from .loop import LoopResult, LoopSettings, run_loop, with_enough_memory
 from .observe import Observer
+from .parts import build_all_images, build_parts, draws_anew
 from .result import IterationRecord, LevelRecord
 from .start import refined_transform
 from .steps import Settings, build_optimizer
-
-Images = tuple[Image, Image, Image | None, Image | None]
-"""Fixed, moving, fixed mask, moving mask in the world frame."""
 
 
 @final
@@ -56,6 +52,7 @@ def run_level(
     plan: RegistrationPlan,
     level: int,
     images: Images,
+    landmarks: Landmarks | None,
     initial: AbstractTransform | None,
     current: AbstractTransform,
     find_model: FindModel,
@@ -67,20 +64,25 @@ def run_level(
     step, fixed = plan.levels[level], images[0]
     centre = fixed.grid.centre
     phases = Phases(level, observers)
+
+    def context() -> MetricContext:
+        shifted = None if landmarks is None else _landmarks_in_loop_frame(landmarks, centre, device)
+        return MetricContext(level, find_model, generator, _sink(observers, centre), shifted)
+
     with phases.phase("pyramid"):
-        local = _level_images(plan, level, images, device)
         current = refined_transform(plan, level, current, fixed.grid, initial)
-    template = _in_loop_frame(plan, current, initial, centre, device)
+        template = _in_loop_frame(plan, current, initial, centre, device)
+        built_images = build_all_images(plan, level, images, device)
     with phases.phase("features"):
-        sampler = build_sampler(step.sampler, local.fixed.grid, local.sampling_mask, device)
-        metric = build_metric(step, level, local, find_model, generator, _sink(observers, centre))
-        first_points = sampler.draw(generator)
+        parts = build_parts(step, built_images, device, context())
+        first_points = parts.sampler.draw(generator)
         with torch.no_grad():
-            with_enough_memory(metric, lambda: metric.evaluate(template, first_points))
+            with_enough_memory(parts.metric, lambda: parts.metric.evaluate(template, first_points))
     with phases.phase("estimation"):
-        optimizer, settings = build_optimizer(plan, level, local, template, metric, sampler, generator)
+        optimizer, settings = build_optimizer(plan, level, parts, template, generator)
+    facts = _facts(current, parts.sampler)
     for observer in observers:
-        observer.on_level_start(level, step.optimizer.maximum_number_of_iterations, current, _facts(current, sampler))
+        observer.on_level_start(level, step.optimizer.maximum_number_of_iterations, current, facts)
     with phases.phase("loop"):
         wants_parameters = any(observer.wants_parameters for observer in observers)
         loop_settings = _loop_settings(step, keep_parameters=wants_parameters)
@@ -89,39 +91,15 @@ def run_level(
             answers = [observer.on_iterations(level, rows, current) for observer in observers]
             return any(answers)
 
-        outcome = run_loop(metric, template, sampler, optimizer, loop_settings, generator, report)
+        outcome = run_loop(parts.metric, template, parts.sampler, optimizer, loop_settings, generator, report)
     reached = current.with_parameters(outcome.parameters.detach().double().cpu())
-    return reached, _record(level, outcome, sampler, reached, phases.seconds, settings)
+    return reached, _record(level, outcome, parts.sampler, reached, phases.seconds, settings)
 
 
-def _level_images(plan: RegistrationPlan, level: int, images: Images, device: torch.device) -> LevelImages:
-    """Smoothed and shrunk images and eroded masks, moved to the loop's frame and device."""
-    fixed, moving, fixed_mask, moving_mask = images
-    step = plan.levels[level]
-    if fixed_mask and step.erode_fixed_mask:
-        fixed_mask = erode(fixed_mask, erosion_scale(step.fixed_pyramid.shrink_factor, "fixed"))
-    if moving_mask and step.erode_moving_mask:
-        moving_mask = erode(moving_mask, erosion_scale(step.moving_pyramid.shrink_factor, "moving"))
-    fixed_level = pyramid_image(fixed, [p.fixed_pyramid for p in plan.levels[level:]])
-    moving_level = pyramid_image(moving, [p.moving_pyramid for p in plan.levels[level:]])
-    sampling_mask = None if fixed_mask is None else mask_on(fixed_level.grid, fixed_mask)
-    offset = tuple(-c for c in fixed.grid.centre)
-    return LevelImages(
-        fixed=fixed_level.shifted(offset).to(device),
-        moving=moving_level.shifted(offset).to(device),
-        sampling_mask=sampling_mask,
-        moving_mask=None if moving_mask is None else moving_mask.shifted(offset).to(device),
-    )
-
-
-def pyramid_image(image: Image, plans: Sequence[PyramidLevelPlan]) -> Image:
-    """The image at the first of `plans`; the others are the finer levels, which a recursive pyramid needs."""
-    this, *finer = plans
-    finer_factors = [p.shrink_factor for p in finer]
-    sigma = this.smoothing_sigma
-    if this.sigma_unit == "mm":
-        sigma = tuple(mm / spacing for mm, spacing in zip(sigma, image.grid.spacing))
-    return pyramid_level(image, this.kind, this.shrink_factor, sigma, finer_factors)
+def _landmarks_in_loop_frame(landmarks: Landmarks, centre: Row, device: torch.device) -> Landmarks:
+    offset = torch.tensor(centre, dtype=torch.float64)
+    fixed, moving = ((points.double() - offset).to(torch.float32).to(device) for points in landmarks)
+    return fixed, moving
 
 
 def _in_loop_frame(
@@ -147,7 +125,7 @@ def _sink(observers: Sequence[Observer], centre: Row) -> FeatureSink:
 def _loop_settings(step: LevelPlan, *, keep_parameters: bool) -> LoopSettings:
     return LoopSettings(
         iterations=step.optimizer.maximum_number_of_iterations,
-        new_samples_every_iteration=step.sampler.new_samples_every_iteration,
+        new_samples_every_iteration=draws_anew(step),
         required_ratio_of_valid_samples=step.required_ratio_of_valid_samples if step.check_number_of_samples else 0.0,
         maximum_number_of_sampling_attempts=step.optimizer.maximum_number_of_sampling_attempts,
         keep_parameters=keep_parameters,

@@ -12,7 +12,7 @@ from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
 
-from .build import FindModel
+from .build_metric import FindModel, Landmarks
 from .level import run_level
 from .observe import Observer
 from .result import RegistrationResult, StopReason
@@ -26,6 +26,7 @@ def register(
     *,
     fixed_mask: Image | None = None,
     moving_mask: Image | None = None,
+    landmarks: Landmarks | None = None,
     initial: AbstractTransform | None = None,
     find_model: FindModel,
     device: torch.device,
@@ -39,6 +40,8 @@ def register(
         Images of the plan's dimension.
     fixed_mask, moving_mask
         Where the images count; a mask may lie on a grid of its own.
+    landmarks
+        Corresponding fixed and moving world points, for a metric that compares them.
     initial
         A transform applied before the one that is optimised (or added to it), world frame, float64.
     find_model
@@ -72,7 +75,9 @@ def register(
     records = []
     for level in range(len(plan.levels)):
         images = (fixed, moving, fixed_mask, moving_mask)
-        current, record = run_level(plan, level, images, initial, current, find_model, device, generator, observers)
+        current, record = run_level(
+            plan, level, images, landmarks, initial, current, find_model, device, generator, observers
+        )
         records.append(record)
         for observer in observers:
             observer.on_level_end(record, current)

@@ -1,13 +1,11 @@
 """Plan -> optimiser: how large the steps are, estimated before the loop where the map leaves it open."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, assert_never
 
 import torch
 from torch import Tensor
 
-from elastix_impact.metrics.base import AbstractMetric
 from elastix_impact.optimizers.asgd import AdaptiveStochasticGradientDescent, AsgdSettings
 from elastix_impact.optimizers.asgd_estimate import (
     GradientMagnitudes,
@@ -23,14 +21,12 @@ from elastix_impact.optimizers.gradient_descent import GradientDescentSettings, 
 from elastix_impact.optimizers.jacobian_terms import displacement_magnitudes, jacobian_terms, max_jj
 from elastix_impact.optimizers.scales import automatic_scales
 from elastix_impact.parameters.plan import AsgdPlan, GradientDescentPlan, LinearTransformPlan, RegistrationPlan
-from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.samplers.fixed import GridSampler
-from elastix_impact.samplers.random import RandomCoordinateSampler
-from elastix_impact.samplers.region import RandomRegionSampler
 from elastix_impact.transforms.base import AbstractTransform
 
 from .build import LevelImages
 from .loop import value_and_gradient
+from .parts import LevelParts, draws_anew
 
 Settings = dict[str, Any]
 """What the optimiser runs with, for the log and the record."""
@@ -40,17 +36,12 @@ SAMPLES_FOR_SCALES = 10_000
 
 
 def build_optimizer(
-    plan: RegistrationPlan,
-    level: int,
-    images: LevelImages,
-    transform: AbstractTransform,
-    metric: AbstractMetric,
-    sampler: AbstractSampler,
-    generator: torch.Generator,
+    plan: RegistrationPlan, level: int, parts: LevelParts, transform: AbstractTransform, generator: torch.Generator
 ) -> tuple[AbstractOptimizer[Any], Settings]:
     """The optimiser of one level; `transform` is in the loop's frame at the level's start."""
+    step, images = plan.levels[level], parts.images
     scales = _scales(plan, images, transform)
-    match plan.levels[level].optimizer:
+    match step.optimizer:
         case GradientDescentPlan() as gains:
             settings = GradientDescentSettings(a=gains.sp_a, A=gains.sp_A, alpha=gains.sp_alpha)
             return StandardGradientDescent(settings, scales), asdict(settings)
@@ -58,22 +49,13 @@ def build_optimizer(
             settings = _base_settings(asgd, asgd.use_adaptive_step_sizes)
             return AdaptiveStochasticGradientDescent(settings, scales), asdict(settings)
         case AsgdPlan() as asgd:
-            by_region = plan.levels[level].sampler.use_random_sample_region and sampler.is_random
+            by_region = parts.sampler_everywhere is not parts.sampler and parts.sampler.is_random
             base = _base_settings(asgd, asgd.use_adaptive_step_sizes and not by_region)
-            new_samples = plan.levels[level].sampler.new_samples_every_iteration and sampler.is_random
-            random_sampler = _everywhere(sampler, images) if new_samples else None
-            estimate = _estimate(asgd, base, images, transform, metric, sampler, random_sampler, scales, generator)
+            stochastic = draws_anew(step) and parts.sampler.is_random
+            estimate = _estimate(asgd, base, parts, transform, scales, generator, stochastic=stochastic)
             return AdaptiveStochasticGradientDescent(estimate.settings, scales), _facts(estimate)
         case _ as never:
             assert_never(never)
-
-
-def _everywhere(sampler: AbstractSampler, images: LevelImages) -> AbstractSampler:
-    """The sampler that stands for `sampler` in the estimation: one region would not show the whole gradient."""
-    if not isinstance(sampler, RandomRegionSampler):
-        return sampler
-    device = images.fixed.data.device
-    return RandomCoordinateSampler(images.fixed.grid, images.sampling_mask, sampler.number_of_samples, device)
 
 
 def _base_settings(plan: AsgdPlan, use_adaptive_step_sizes: bool) -> AsgdSettings:
@@ -108,29 +90,31 @@ def _spread_points(images: LevelImages, number: int) -> Tensor:
 def _estimate(
     plan: AsgdPlan,
     base: AsgdSettings,
-    images: LevelImages,
+    parts: LevelParts,
     transform: AbstractTransform,
-    metric: AbstractMetric,
-    sampler: AbstractSampler,
-    random_sampler: AbstractSampler | None,
     scales: Tensor | None,
     generator: torch.Generator,
+    *,
+    stochastic: bool,
 ) -> StepSizeEstimate:
-    def gradient(points: Callable[[], Tensor]) -> Callable[[Tensor], Tensor]:
-        return lambda parameters: value_and_gradient(metric, transform, parameters, points())[1]
+    images = parts.images
+    if stochastic:
+        exact_metric = parts.metric_anywhere
+        exact_points = _spread_points(images, plan.number_of_samples_for_exact_gradient)
+    else:
+        exact_metric, exact_points = parts.metric, parts.sampler.draw(generator)
 
-    def spread() -> Tensor:
-        return exact_points
+    def exact_gradient(parameters: Tensor) -> Tensor:
+        return value_and_gradient(exact_metric, transform, parameters, exact_points)[1]
 
-    exact_points = (
-        sampler.draw(generator)
-        if random_sampler is None
-        else _spread_points(images, plan.number_of_samples_for_exact_gradient)
-    )
-    stochastic = None if random_sampler is None else gradient(lambda: random_sampler.draw(generator))
+    def random_gradient(parameters: Tensor) -> Tensor:
+        points = parts.sampler_everywhere.draw(generator)
+        return value_and_gradient(parts.metric, transform, parameters, points)[1]
+
+    noisy = random_gradient if stochastic else None
 
     def measure(sigma: float, number: int) -> GradientMagnitudes:
-        return sample_gradients(transform.parameters, sigma, number, gradient(spread), stochastic, generator, scales)
+        return sample_gradients(transform.parameters, sigma, number, exact_gradient, noisy, generator, scales)
 
     length = plan.maximum_step_length
     if length is None:
@@ -138,7 +122,7 @@ def _estimate(
     number = plan.number_of_jacobian_measurements or number_of_jacobian_measurements(transform.parameters.numel())
     jacobian = transform.jacobian(_spread_points(images, number))
     if plan.estimation == "DisplacementDistribution":
-        exact = gradient(spread)(transform.parameters)
+        exact = exact_gradient(transform.parameters)
         return estimate_displacement_distribution(
             base, displacement_magnitudes(jacobian, exact, scales), max_jj(jacobian, scales),
             measure if plan.noise_compensation else None, maximum_step_length=length,

@@ -58,8 +58,8 @@ def choose_device(
 
 
 def _wished_device(plan: RegistrationPlan, *, strict: bool) -> tuple[torch.device, tuple[str, ...]]:
-    wishes = [level.metric.gpu for level in plan.levels]
-    gpu = max(wishes)
+    wishes = [impact.gpu for level in plan.levels for impact in level.impact_metrics]
+    gpu = max(wishes, default=-1)
     if gpu < 0:
         return torch.device("cpu"), ()
     name = f"cuda:{gpu}"

@@ -1,11 +1,13 @@
 """elastix's iteration tables: columns, header and number format, as in `IterationInfo.<i>.R<r>.txt` and the log.
 
-elastix sorts its columns by name, writes real numbers with six decimals and the wall time with one.
+elastix sorts its columns by name, writes real numbers with six decimals and the wall time with one. Of several metrics
+each has a column of its own before weighting; gradient norms per metric are known with relative weights only.
 """
 
 from collections.abc import Callable
+from functools import partial
 
-from elastix_impact.parameters.plan import AsgdPlan, OptimizerPlan
+from elastix_impact.parameters.plan import AsgdPlan, LevelPlan
 from elastix_impact.registration.result import IterationRecord
 
 Column = tuple[str, Callable[[IterationRecord], str]]
@@ -32,16 +34,26 @@ _GRADIENT_DESCENT: tuple[Column, ...] = (
 )
 
 
-def columns_of(optimizer: OptimizerPlan) -> tuple[Column, ...]:
-    """The columns that elastix prints for this optimiser."""
-    return _ASGD if isinstance(optimizer, AsgdPlan) else _GRADIENT_DESCENT
+def columns_of(level: LevelPlan) -> tuple[Column, ...]:
+    """The columns that elastix prints for this level's optimiser and metrics."""
+    columns = _ASGD if isinstance(level.optimizer, AsgdPlan) else _GRADIENT_DESCENT
+    if len(level.terms) == 1:
+        return columns
+    names = [term.name for term in level.terms]
+    values = [(f"2:{name}", partial(_part, name)) for name in names]
+    norms = [(f"4:||Gradient{name.removeprefix('Metric')}||", partial(_part, f"{name} gradient")) for name in names]
+    return tuple(sorted([*columns, *values, *(norms if level.use_relative_weights else [])]))
 
 
-def header_line(optimizer: OptimizerPlan) -> str:
+def _part(name: str, row: IterationRecord) -> str:
+    return f"{row.parts[name]:.6f}"
+
+
+def header_line(level: LevelPlan) -> str:
     """The table's first line, without line end."""
-    return "\t".join(name for name, _ in columns_of(optimizer))
+    return "\t".join(name for name, _ in columns_of(level))
 
 
-def row_line(optimizer: OptimizerPlan, row: IterationRecord) -> str:
+def row_line(level: LevelPlan, row: IterationRecord) -> str:
     """One row of the table, without line end."""
-    return "\t".join(text(row) for _, text in columns_of(optimizer))
+    return "\t".join(text(row) for _, text in columns_of(level))

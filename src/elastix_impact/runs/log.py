@@ -111,13 +111,13 @@ class LogObserver:
         del transform
         lines = [f"\nResolution: {level}", *(f"  {name}: {value}" for name, value in facts.items())]
         lines.append(f"  maximum number of iterations: {iterations}")
-        self._log.info("\n".join([*lines, header_line(self._level_plan(level).optimizer)]))
+        self._log.info("\n".join([*lines, header_line(self._level_plan(level))]))
 
     def on_iterations(self, level: int, rows: Sequence[IterationRecord], transform: AbstractTransform) -> bool:
         """Write the rows; never stops the run."""
         del transform
-        optimizer = self._level_plan(level).optimizer
-        self._log.info("\n".join(row_line(optimizer, row) for row in rows))
+        plan = self._level_plan(level)
+        self._log.info("\n".join(row_line(plan, row) for row in rows))
         return False
 
     def on_feature_map(self, name: str, features: Tensor, grid: Grid) -> None:

@@ -126,7 +126,7 @@ def find_models(plan: CasePlan) -> tuple[Path, ...]:
     missing: dict[str, ModelError] = {}
     for stage, find in zip(plan.stages, plan.finders):
         for level in stage.levels:
-            for model in (*level.metric.fixed_models, *level.metric.moving_models):
+            for model in level.models:
                 try:
                     found[find(model.path, model.dimension)] = None
                 except ModelError as error:

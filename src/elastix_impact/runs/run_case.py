@@ -179,6 +179,7 @@ def _run_stage(
             inputs.moving,
             fixed_mask=inputs.fixed_mask,
             moving_mask=inputs.moving_mask,
+            landmarks=inputs.landmarks,
             initial=stage.initial,
             find_model=find_model,
             device=stage.device,

@@ -11,7 +11,7 @@ from elastix_impact.geometry.grid import Grid
 from elastix_impact.io.atomic import output_errors
 from elastix_impact.io.images import write_image
 from elastix_impact.parameters.plan import RegistrationPlan
-from elastix_impact.registration.level import pyramid_image
+from elastix_impact.registration.build import pyramid_image
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.resample import resample
@@ -85,8 +85,8 @@ class Stage:
 
     def write_pyramid_images(self, level: int) -> None:
         """Write `FixedImagePyramid0.<i>.R<r>.<fmt>` and its moving partner."""
-        fixed = [step.fixed_pyramid for step in self.plan.levels[level:]]
-        moving = [step.moving_pyramid for step in self.plan.levels[level:]]
+        terms = [step.terms[0] for step in self.plan.levels[level:]]
+        fixed, moving = [term.fixed_pyramid for term in terms], [term.moving_pyramid for term in terms]
         for role, image, steps in (("Fixed", self.inputs.fixed, fixed), ("Moving", self.inputs.moving, moving)):
             smooth = pyramid_image(image, steps)
             name = f"{role}ImagePyramid0.{self.number}.R{level}.{self.plan.output.result_image_format}"

@@ -55,8 +55,9 @@ class StageFilesObserver:
 
     def on_feature_map(self, name: str, features: Tensor, grid: Grid) -> None:
         """Write a feature map into the level's ImpactFeatureMapOutputDirectory."""
-        directory = self._stage.plan.levels[self._level].metric.feature_maps_directory
-        self._stage.write_feature_map(directory or "", name, features, grid)
+        metrics = self._stage.plan.levels[self._level].impact_metrics
+        directory = next(one.feature_maps_directory for one in metrics if one.feature_maps_directory)
+        self._stage.write_feature_map(directory, name, features, grid)
 
     def on_level_end(self, record: LevelRecord, transform: AbstractTransform) -> None:
         """Write the level's table, and its transform and result image if the map asks for them and it went well."""
@@ -73,7 +74,7 @@ class StageFilesObserver:
         """Write the rows so far as `IterationInfo.<i>.R<r>.txt`; also called when the run is cut short."""
         if not self._rows or not self._stage.plan.output.write_iteration_info:
             return
-        optimizer = self._stage.plan.levels[self._level].optimizer
-        lines = [header_line(optimizer), *(row_line(optimizer, row) for row in self._rows)]
+        level = self._stage.plan.levels[self._level]
+        lines = [header_line(level), *(row_line(level, row) for row in self._rows)]
         self._stage.folder.write_text(f"IterationInfo.{self._stage.number}.R{self._level}.txt", "\n".join(lines) + "\n")
         self._rows = []

@@ -37,7 +37,7 @@ def test_remarks_on_names(resolved, name: str, severity: str, words: str) -> Non
 
 
 def test_no_hints_for_maps_that_run_elsewhere(resolved) -> None:
-    problems = resolved(Metric='"AdvancedMeanSquares"', NumberOfHistogramBins="32").problems
+    problems = resolved(Metric='"AdvancedKappaStatistic"', NumberOfHistogramBins="32").problems
     assert [problem.parameter for problem in problems] == ["Metric"]
 
 
@@ -51,11 +51,11 @@ def test_old_spellings_that_are_read(resolved) -> None:
 def test_an_old_spelling_beside_todays_is_not_read(resolved) -> None:
     changes = {"ImpactWriteFeatureMaps": '"old"', "ImpactFeatureMapOutputDirectory": '"new"'}
     resolution = resolved(**changes)
-    assert resolution.plan.levels[0].metric.feature_maps_directory == "new"
+    assert resolution.plan.levels[0].terms[0].metric.feature_maps_directory == "new"
     (hint,) = resolution.problems
     assert (hint.parameter, hint.message) == ("ImpactWriteFeatureMaps", "has no effect with this map")
 
 
 def test_names_that_an_error_kept_from_being_read_are_not_called_idle(resolved) -> None:
-    problems = resolved(ImpactMode='"Statik"', NumberOfHistogramBins="32").problems
-    assert [problem.parameter for problem in problems] == ["ImpactMode", "NumberOfHistogramBins"]
+    problems = resolved(ImpactMode='"Statik"', UseComplement='"true"').problems
+    assert [problem.parameter for problem in problems] == ["ImpactMode", "UseComplement"]

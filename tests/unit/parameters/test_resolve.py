@@ -3,7 +3,13 @@
 import pytest
 
 from elastix_impact.errors import ParameterMapError
-from elastix_impact.parameters.plan import AsgdPlan, GradientDescentPlan, LinearTransformPlan, SplineTransformPlan
+from elastix_impact.parameters.plan import (
+    AsgdPlan,
+    GradientDescentPlan,
+    LinearTransformPlan,
+    PenaltyPlan,
+    SplineTransformPlan,
+)
 from elastix_impact.parameters.resolve import plan_or_raise, resolve
 from elastix_impact.parameters.text import parse_parameter_text
 
@@ -19,8 +25,8 @@ def test_elastix_defaults(plan) -> None:
     assert (made.use_direction_cosines, made.how_to_combine_transforms) == (True, "Compose")
     assert (made.fixed_internal_pixel_type, made.initial_transform) == ("float", None)
     level = made.levels[0]
-    assert (level.fixed_pyramid.kind, level.moving_pyramid.kind) == ("Smoothing", "Smoothing")
-    assert (level.interpolation_order, level.sampler.number_of_samples) == (1, 5000)
+    assert (level.terms[0].fixed_pyramid.kind, level.terms[0].moving_pyramid.kind) == ("Smoothing", "Smoothing")
+    assert (level.terms[0].interpolation_order, level.terms[0].sampler.number_of_samples) == (1, 5000)
     assert (level.erode_fixed_mask, level.erode_moving_mask) == (True, True)
     assert (level.required_ratio_of_valid_samples, level.check_number_of_samples) == (0.25, True)
     assert (level.write_transform, level.write_result_image, level.write_pyramid_images) == (False,) * 3
@@ -112,10 +118,10 @@ def test_a_guessed_dimension_is_said(resolved) -> None:
 @pytest.mark.parametrize(
     ("role", "name", "words"),
     [
-        ("Optimizer", "QuasiNewtonLBFGS", "not available"),
-        ("Transform", "BSplineStackTransform", "not available"),
-        ("Interpolator", "RayCastInterpolator", "not available"),
-        ("Registration", "MultiResolutionRegistrationWithFeatures", "not available"),
+        ("Optimizer", "QuasiNewtonLBFGS", "does not run natively"),
+        ("Transform", "BSplineStackTransform", "does not run natively"),
+        ("Interpolator", "RayCastInterpolator", "does not run natively"),
+        ("Registration", "MultiResolutionRegistrationWithFeatures", "does not run natively"),
         ("Transform", "BSplinTransform", "no Transform of elastix"),
         ("ImageSampler", "Sparse", "no ImageSampler of elastix"),
     ],
@@ -129,8 +135,8 @@ def test_components_that_are_not_native(only_error, role, name, words) -> None:
 
 
 def test_foreign_metric_sends_to_elastix(only_error) -> None:
-    error = only_error(Metric='"AdvancedMeanSquares"')
-    assert "AdvancedMeanSquares" in error.message
+    error = only_error(Metric='"AdvancedKappaStatistic"')
+    assert "AdvancedKappaStatistic" in error.message
     assert "itk-elastix" in error.remedy
 
 
@@ -138,9 +144,75 @@ def test_misspelt_component_suggests(only_error) -> None:
     assert '"BSplineTransform"' in only_error(Transform='"BSplinTransform"').remedy
 
 
-def test_several_metrics(only_error) -> None:
-    error = only_error(Metric='"Impact" "TransformBendingEnergyPenalty"')
-    assert "TransformBendingEnergyPenalty" in error.message
+TWO = {
+    "Registration": '"MultiMetricMultiResolutionRegistration"',
+    "Metric": '"Impact" "TransformBendingEnergyPenalty"',
+}
+
+
+def test_several_metrics_need_the_registration_for_several(only_error) -> None:
+    error = only_error(Metric=TWO["Metric"])
+    assert (error.parameter, error.message) == ("Metric", "2 metrics need another Registration")
+    assert "MultiMetricMultiResolutionRegistration" in error.remedy
+
+
+def test_several_metrics_have_weights_samplers_and_pyramids(plan) -> None:
+    weights = {"Metric0Weight": "1.0 0.5", "Metric1Weight": "0.01"}
+    first, second = plan(**TWO, **weights).levels
+    assert [(term.name, term.weight) for term in first.terms] == [("Metric0", 1.0), ("Metric1", 0.01)]
+    assert [term.weight for term in second.terms] == [0.5, 0.01]
+    assert isinstance(first.terms[1].metric, PenaltyPlan)
+    assert first.terms[0].sampler == first.terms[1].sampler
+    assert [term.weight for term in plan(**TWO).levels[0].terms] == [0.5, 0.5]
+    own = plan(**TWO, ImageSampler='"Random" "Grid"', ImageSampler0NumberOfSpatialSamples="77").levels[0]
+    assert [term.sampler.kind for term in own.terms] == ["Random", "Grid"]
+    assert own.terms[0].sampler.number_of_samples == 77
+    pyramids = plan(**TWO, FixedImagePyramid='"FixedSmoothingImagePyramid" "FixedShrinkingImagePyramid"').levels[0]
+    assert [term.fixed_pyramid.kind for term in pyramids.terms] == ["Smoothing", "Shrinking"]
+
+
+def test_a_metric_may_be_off_at_a_level(plan, only_error) -> None:
+    levels = plan(**TWO, Metric1Use='"true" "false"').levels
+    assert [[term.name for term in level.terms] for level in levels] == [["Metric0", "Metric1"], ["Metric0"]]
+    assert "uses no metric" in only_error(**TWO, Metric0Use='"false"', Metric1Use='"true" "false"').message
+
+
+def test_relative_weights(plan) -> None:
+    level = plan(**TWO, UseRelativeWeights='"true"', Metric1RelativeWeight="0.2", Metric1Weight="9").levels[0]
+    assert level.use_relative_weights
+    assert [term.weight for term in level.terms] == [0.5, 0.2]
+
+
+def test_components_are_one_or_one_for_each_metric(only_error) -> None:
+    error = only_error(**TWO, Interpolator='"LinearInterpolator" "LinearInterpolator" "LinearInterpolator"')
+    assert (error.parameter, error.message) == ("Interpolator", "3 components for 2 metrics")
+
+
+def test_a_label_belongs_to_the_component_that_reads_the_parameter(plan) -> None:
+    """Metric0NumberOfSpatialSamples is no sampler's."""
+    changes = {"Metric0NumberOfSpatialSamples": "5", "ImageSampler0NumberOfSpatialSamples": "6"}
+    assert plan(**changes).levels[0].terms[0].sampler.number_of_samples == 6
+    assert plan(Metric0NumberOfSpatialSamples="5").levels[0].terms[0].sampler.number_of_samples == 5000
+
+
+MI = {"Metric": '"AdvancedMattesMutualInformation"'}
+
+
+def test_mutual_information(plan, only_error) -> None:
+    metric = plan(**MI).levels[0].terms[0].metric
+    assert (metric.kind, metric.fixed_bins, metric.moving_bins) == ("Mattes", 32, 32)
+    levels = plan(**MI, NumberOfHistogramBins="16 64", NumberOfMovingHistogramBins="20").levels
+    assert [(one.terms[0].metric.fixed_bins, one.terms[0].metric.moving_bins) for one in levels] == [(16, 20), (64, 20)]
+    assert "too small" in only_error(**MI, NumberOfHistogramBins="3").message
+    assert "not possible" in only_error(**MI, MovingKernelBSplineOrder="0").message
+
+
+def test_other_metrics(plan) -> None:
+    squares = plan(Metric='"AdvancedMeanSquares"', UseNormalization='"true"').levels[0].terms[0].metric
+    assert squares.use_normalization
+    assert plan(Metric='"NormalizedMutualInformation"').levels[0].terms[0].metric.kind == "Normalized"
+    points = plan(Metric='"CorrespondingPointsEuclideanDistanceMetric"', ImageSampler=None).levels[0].terms[0].metric
+    assert points.kind == "CorrespondingPoints"
 
 
 @pytest.mark.parametrize("role", ["Metric", "Optimizer", "Transform", "ImageSampler"])
@@ -151,7 +223,6 @@ def test_required_components(only_error, role) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"Registration": '"MultiMetricMultiResolutionRegistration"'},
         {"FixedImagePyramid": '"OpenCLFixedGenericImagePyramid"'},
         {"Interpolator": '"BSplineInterpolatorFloat"'},
         {"ResampleInterpolator": '"FinalBSplineInterpolatorFloat"'},
@@ -170,26 +241,30 @@ def test_twins_run_with_a_hint(resolved, changes) -> None:
 
 def test_default_schedules(plan) -> None:
     levels = plan(NumberOfResolutions="3").levels
-    assert [level.fixed_pyramid.shrink_factor for level in levels] == [(4.0,) * 3, (2.0,) * 3, (1.0,) * 3]
-    assert [level.fixed_pyramid.smoothing_sigma for level in levels] == [(2.0,) * 3, (1.0,) * 3, (0.0,) * 3]
-    assert {level.fixed_pyramid.sigma_unit for level in levels} == {"voxels"}
+    assert [level.terms[0].fixed_pyramid.shrink_factor for level in levels] == [(4.0,) * 3, (2.0,) * 3, (1.0,) * 3]
+    assert [level.terms[0].fixed_pyramid.smoothing_sigma for level in levels] == [(2.0,) * 3, (1.0,) * 3, (0.0,) * 3]
+    assert {level.terms[0].fixed_pyramid.sigma_unit for level in levels} == {"voxels"}
 
 
 @pytest.mark.parametrize(("kind", "last"), [("Smoothing", 0.5), ("Recursive", 0.0), ("Shrinking", 0.0)])
 def test_other_pyramids(plan, kind, last) -> None:
-    pyramid = plan(FixedImagePyramid=f'"Fixed{kind}ImagePyramid"').levels[-1].fixed_pyramid
+    pyramid = plan(FixedImagePyramid=f'"Fixed{kind}ImagePyramid"').levels[-1].terms[0].fixed_pyramid
     assert (pyramid.kind, pyramid.shrink_factor, pyramid.smoothing_sigma) == (kind, (1.0,) * 3, (last,) * 3)
 
 
 def test_smoothing_pyramid_leaves_axes_of_factor_0_alone(plan) -> None:
-    pyramid = plan(FixedImagePyramid='"FixedSmoothingImagePyramid"', FixedImagePyramidSchedule="4 4 0 2 2 0").levels[0]
+    pyramid = (
+        plan(FixedImagePyramid='"FixedSmoothingImagePyramid"', FixedImagePyramidSchedule="4 4 0 2 2 0")
+        .levels[0]
+        .terms[0]
+    )
     assert pyramid.fixed_pyramid.smoothing_sigma == (2, 2, 0)
     assert pyramid.fixed_pyramid.shrink_factor == (4, 4, 1)
 
 
 def test_generic_keeps_half_a_voxel_where_a_coarse_level_does_not_shrink(plan) -> None:
     levels = plan(ImagePyramidSchedule="1 1 1 1 1 1").levels
-    assert [level.fixed_pyramid.smoothing_sigma for level in levels] == [(0.5,) * 3, (0.0,) * 3]
+    assert [level.terms[0].fixed_pyramid.smoothing_sigma for level in levels] == [(0.5,) * 3, (0.0,) * 3]
 
 
 def test_explicit_schedules(plan) -> None:
@@ -197,7 +272,7 @@ def test_explicit_schedules(plan) -> None:
         ImagePyramidRescaleSchedule="4 4 2 1 1 1", MovingImagePyramidSchedule="3 3 3 1 1 1",
         ImagePyramidSmoothingSchedule="8 8 8 0 0 0", FixedImagePyramidSmoothingSchedule="2 2 1 0 0 0",
     )  # fmt: skip
-    fixed, moving = made.levels[0].fixed_pyramid, made.levels[0].moving_pyramid
+    fixed, moving = made.levels[0].terms[0].fixed_pyramid, made.levels[0].terms[0].moving_pyramid
     assert (fixed.shrink_factor, fixed.smoothing_sigma, fixed.sigma_unit) == ((4, 4, 2), (2, 2, 1), "mm")
     assert (moving.shrink_factor, moving.smoothing_sigma, moving.sigma_unit) == ((3, 3, 3), (8, 8, 8), "mm")
 
@@ -205,7 +280,7 @@ def test_explicit_schedules(plan) -> None:
 def test_schedules_never_rise(resolved) -> None:
     resolution = resolved(ImagePyramidSchedule="1 2 2 2 2 0")
     assert resolution.plan is not None
-    assert [level.fixed_pyramid.shrink_factor for level in resolution.plan.levels] == [(1, 2, 2), (1, 2, 1)]
+    assert [level.terms[0].fixed_pyramid.shrink_factor for level in resolution.plan.levels] == [(1, 2, 2), (1, 2, 1)]
     assert "1 2 2 1 2 1" in resolution.problems[0].message
 
 
@@ -315,15 +390,18 @@ def test_start_of_linear_transforms(plan, resolved) -> None:
 
 def test_samplers(plan) -> None:
     grid = plan(ImageSampler='"Grid"', SampleGridSpacing="4 4 4 2 2 1").levels
-    assert [level.sampler.grid_spacing_voxels for level in grid] == [(4, 4, 4), (2, 2, 1)]
-    assert plan(ImageSampler='"Grid"').levels[1].sampler.grid_spacing_voxels == (2, 2, 2)
+    assert [level.terms[0].sampler.grid_spacing_voxels for level in grid] == [(4, 4, 4), (2, 2, 1)]
+    assert plan(ImageSampler='"Grid"').levels[1].terms[0].sampler.grid_spacing_voxels == (2, 2, 2)
     region = {"UseRandomSampleRegion": '"true"'}
-    assert plan(**region).levels[0].sampler.sample_region_size is None
-    assert plan(**region, SampleRegionSize="50").levels[1].sampler.sample_region_size == (50, 50, 50)
+    assert plan(**region).levels[0].terms[0].sampler.sample_region_size is None
+    assert plan(**region, SampleRegionSize="50").levels[1].terms[0].sampler.sample_region_size == (50, 50, 50)
     sizes = plan(**region, SampleRegionSize="50 50 50 30 30 20").levels
-    assert [level.sampler.sample_region_size for level in sizes] == [(50, 50, 50), (30, 30, 20)]
-    assert plan(ImageSampler='"Random"', **region).levels[0].sampler.use_random_sample_region is False
-    assert [level.sampler.number_of_samples for level in plan(NumberOfSpatialSamples="100 200").levels] == [100, 200]
+    assert [level.terms[0].sampler.sample_region_size for level in sizes] == [(50, 50, 50), (30, 30, 20)]
+    assert plan(ImageSampler='"Random"', **region).levels[0].terms[0].sampler.use_random_sample_region is False
+    assert [level.terms[0].sampler.number_of_samples for level in plan(NumberOfSpatialSamples="100 200").levels] == [
+        100,
+        200,
+    ]
 
 
 def test_a_random_sampler_that_never_draws_anew_is_warned_of(resolved) -> None:
@@ -356,9 +434,9 @@ def test_output(plan) -> None:
 
 
 def test_interpolation_orders(plan) -> None:
-    assert plan(Interpolator='"NearestNeighborInterpolator"').levels[0].interpolation_order == 0
+    assert plan(Interpolator='"NearestNeighborInterpolator"').levels[0].terms[0].interpolation_order == 0
     by_level = plan(Interpolator='"BSplineInterpolator"', BSplineInterpolationOrder="1 3").levels
-    assert [level.interpolation_order for level in by_level] == [1, 3]
+    assert [level.terms[0].interpolation_order for level in by_level] == [1, 3]
 
 
 def test_seed_0_is_a_seed(plan) -> None:

@@ -12,10 +12,10 @@ TWO_MODELS = {
 
 def test_a_level_that_is_not_given_takes_level_0(plan) -> None:
     first, second = plan(ImpactVoxelSize1="3 3 3").levels
-    assert first.metric.fixed_models[0].voxel_size == (6, 6, 6)
-    assert second.metric.fixed_models[0].voxel_size == (3, 3, 3)
-    assert second.metric.fixed_models[0].path == "a.pt"
-    assert second.metric.layers == first.metric.layers
+    assert first.terms[0].metric.fixed_models[0].voxel_size == (6, 6, 6)
+    assert second.terms[0].metric.fixed_models[0].voxel_size == (3, 3, 3)
+    assert second.terms[0].metric.fixed_models[0].path == "a.pt"
+    assert second.terms[0].metric.layers == first.terms[0].metric.layers
 
 
 def test_no_remark_on_a_complete_map(resolved) -> None:
@@ -23,7 +23,7 @@ def test_no_remark_on_a_complete_map(resolved) -> None:
 
 
 def test_several_models_and_layers(plan) -> None:
-    metric = plan(**TWO_MODELS).levels[0].metric
+    metric = plan(**TWO_MODELS).levels[0].terms[0].metric
     assert [model.patch_size for model in metric.fixed_models] == [(29, 29), (11, 11, 11)]
     assert [model.voxel_size for model in metric.fixed_models] == [(1.5, 1.5), (2, 2, 2)]
     assert [model.channels for model in metric.fixed_models] == [3, 1]
@@ -36,7 +36,7 @@ def test_several_models_and_layers(plan) -> None:
 
 def test_static_voxel_size_has_the_images_axes(plan, only_error) -> None:
     slices = {"ImpactDimension0": "2", "ImpactPatchSize0": "0 0"}
-    assert plan(**slices).levels[0].metric.fixed_models[0].voxel_size == (6, 6, 6)
+    assert plan(**slices).levels[0].terms[0].metric.fixed_models[0].voxel_size == (6, 6, 6)
     error = only_error(**slices, ImpactVoxelSize0="6 6")
     assert (error.parameter, "needs 3 numbers" in error.message, "got 2" in error.message) == (
         "ImpactVoxelSize0", True, True,
@@ -53,14 +53,14 @@ def test_static_voxel_size_has_the_images_axes(plan, only_error) -> None:
     ],
 )
 def test_voxel_sizes_of_two_models(plan, written, sizes) -> None:
-    metric = plan(ImpactModelsPath0='"a.pt" "b.pt"', ImpactVoxelSize0=written).levels[0].metric
+    metric = plan(ImpactModelsPath0='"a.pt" "b.pt"', ImpactVoxelSize0=written).levels[0].terms[0].metric
     assert [model.voxel_size for model in metric.fixed_models] == sizes
 
 
 def test_models_of_one_image(plan) -> None:
     metric = plan(
         ImpactFixedModelsPath0='"ct.pt"', ImpactFixedVoxelSize0="2 2 2", ImpactFixedLayersMask0='"0010"'
-    ).levels[0].metric  # fmt: skip
+    ).levels[0].terms[0].metric  # fmt: skip
     assert [(model.path, model.voxel_size[0]) for model in metric.fixed_models] == [("ct.pt", 2)]
     assert [(model.path, model.voxel_size[0]) for model in metric.moving_models] == [("a.pt", 6)]
     assert metric.fixed_models[0].channels == 1
@@ -131,12 +131,12 @@ def test_defaults_are_said(resolved) -> None:
     warned = {problem.parameter for problem in resolution.problems if problem.severity == "warning"}
     assert warned == {"ImpactSubsetFeatures0", "ImpactNumberOfChannels0", "ImpactLayersMask0"}
     assert resolution.plan is not None
-    metric = resolution.plan.levels[0].metric
+    metric = resolution.plan.levels[0].terms[0].metric
     assert (metric.layers[0].subset, metric.fixed_models[0].layers_mask) == (32, (True,))
 
 
 def test_defaults_of_the_whole_metric(plan) -> None:
-    metric = plan(ImpactMode=None, ImpactPatchSize0="11 11 11").levels[1].metric
+    metric = plan(ImpactMode=None, ImpactPatchSize0="11 11 11").levels[1].terms[0].metric
     assert metric.mode == "Jacobian"
     assert (metric.gpu, metric.mixed_precision, metric.update_interval) == (-1, False, -1)
     assert metric.feature_maps_directory is None
@@ -148,7 +148,7 @@ def test_lists_per_level(plan) -> None:
         ImpactMode='"Static" "Jacobian"', ImpactGPU="0", ImpactUseMixedPrecision='"true" "false"',
         ImpactFeaturesMapUpdateInterval="10", ImpactPatchSize1="5 5 5", ImpactFeatureInterpolationOrder="3 1",
     ).levels  # fmt: skip
-    metrics = [level.metric for level in levels]
+    metrics = [level.terms[0].metric for level in levels]
     assert [metric.mode for metric in metrics] == ["Static", "Jacobian"]
     assert [metric.gpu for metric in metrics] == [0, 0]
     assert [metric.mixed_precision for metric in metrics] == [True, False]
@@ -161,7 +161,7 @@ def test_lists_per_level(plan) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("name", ["ImpactFeatureMapOutputDirectory", "ImpactWriteFeatureMaps"])
 def test_directory_of_feature_maps_under_both_names(plan, name, value, directory) -> None:
-    assert plan(**{name: value}).levels[0].metric.feature_maps_directory == directory
+    assert plan(**{name: value}).levels[0].terms[0].metric.feature_maps_directory == directory
 
 
 def test_old_spellings_of_the_models_path(resolved) -> None:
@@ -170,15 +170,17 @@ def test_old_spellings_of_the_models_path(resolved) -> None:
         assert [problem.severity for problem in resolution.problems] == ["warning"]
         assert "ImpactModelsPath0" in resolution.problems[0].remedy
         assert resolution.plan is not None
-        assert resolution.plan.levels[1].metric.fixed_models[0].path == "old.pt"
+        assert resolution.plan.levels[1].terms[0].metric.fixed_models[0].path == "old.pt"
     resolution = resolved(FixedModelsPath0='"ct.pt"')
     assert resolution.plan is not None
-    assert resolution.plan.levels[0].metric.fixed_models[0].path == "ct.pt"
+    assert resolution.plan.levels[0].terms[0].metric.fixed_models[0].path == "ct.pt"
 
 
 def test_pca_is_for_static_mode(plan) -> None:
-    assert plan(ImpactPCA0="4").levels[0].metric.layers[0].pca == 4
-    assert plan(ImpactPCA0="4", ImpactMode='"Jacobian"', ImpactPatchSize0="5").levels[0].metric.layers[0].pca == 0
+    assert plan(ImpactPCA0="4").levels[0].terms[0].metric.layers[0].pca == 4
+    assert (
+        plan(ImpactPCA0="4", ImpactMode='"Jacobian"', ImpactPatchSize0="5").levels[0].terms[0].metric.layers[0].pca == 0
+    )
 
 
 def test_all_faults_at_once(resolved) -> None:

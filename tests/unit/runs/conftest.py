@@ -15,6 +15,7 @@ from elastix_impact.parameters.plan import (
     RegistrationPlan,
     SamplerPlan,
     SplineTransformPlan,
+    TermPlan,
 )
 from elastix_impact.registration.result import LevelRecord, StopReason
 
@@ -50,9 +51,13 @@ def mind_plan(asgd_plan: AsgdPlan) -> RegistrationPlan:
         kind="RandomCoordinate", number_of_samples=2000, new_samples_every_iteration=True, sample_region_size=None,
         grid_spacing_voxels=(2, 2, 2), use_random_sample_region=False,
     )  # fmt: skip
+    term = TermPlan(
+        name="Metric0", metric=metric, weight=1.0, sampler=sampler, fixed_pyramid=pyramid, moving_pyramid=pyramid,
+        interpolation_order=1,
+    )  # fmt: skip
     level = LevelPlan(
-        fixed_pyramid=pyramid, moving_pyramid=pyramid, interpolation_order=1, sampler=sampler, metric=metric,
-        optimizer=asgd_plan, erode_fixed_mask=False, erode_moving_mask=False, required_ratio_of_valid_samples=0.25,
+        terms=(term,), use_relative_weights=False, optimizer=asgd_plan, erode_fixed_mask=False,
+        erode_moving_mask=False, required_ratio_of_valid_samples=0.25,
         check_number_of_samples=True, write_transform=False, write_transform_each_iteration=False,
         write_result_image=False, write_pyramid_images=False,
     )  # fmt: skip

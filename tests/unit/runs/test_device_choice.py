@@ -17,7 +17,7 @@ class Metric:
 
 @dataclass
 class Level:
-    metric: Metric
+    impact_metrics: tuple[Metric, ...]
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Plan:
 
 
 def plan(*gpus: int) -> Plan:
-    return Plan(tuple(Level(Metric(gpu)) for gpu in gpus))
+    return Plan(tuple(Level((Metric(gpu),)) for gpu in gpus))
 
 
 @pytest.fixture
@@ -83,6 +83,10 @@ def test_an_absent_device_is_an_error_that_names_what_is_present(asked: str) -> 
 def test_a_misspelt_device_is_an_error_that_lists_the_names(asked: str) -> None:
     with pytest.raises(DeviceError, match="auto, cpu, cuda, cuda:N or mps"):
         choose_device(asked, plan(-1))
+
+
+def test_maps_without_impact_run_on_the_cpu() -> None:
+    assert choose_device(None, Plan((Level(()),))) == (torch.device("cpu"), ())
 
 
 @pytest.mark.usefixtures("one_gpu")

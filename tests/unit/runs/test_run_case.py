@@ -163,7 +163,7 @@ def test_the_record_tells_all(everything: Path) -> None:
     assert first["levels"][0]["samples"] == 500
     assert first["levels"][0]["raw_metric_first"]
     assert {"pyramid", "features", "estimation", "loop"} <= set(first["levels"][0]["seconds"])
-    assert first["plan"]["levels"][0]["metric"]["mode"] == "Static"
+    assert first["plan"]["levels"][0]["terms"][0]["metric"]["mode"] == "Static"
     assert set(record["landmarks_mm"]) == {"before", "after"}
     assert record["landmarks_mm"]["before"]["mean"] == pytest.approx(float(np.linalg.norm(MOTION)), abs=1e-4)
 

@@ -5,6 +5,7 @@ from elastix_impact.parameters.entry import Parameter
 from .components import COMPONENT_PARAMETERS
 from .frame import FRAME_PARAMETERS
 from .impact import IMPACT_PARAMETERS
+from .metric import METRIC_PARAMETERS
 from .optimizer import OPTIMIZER_PARAMETERS
 from .other import OTHER_PARAMETERS
 from .output import OUTPUT_PARAMETERS
@@ -18,6 +19,7 @@ CATALOG: dict[str, Parameter] = {
         COMPONENT_PARAMETERS,
         FRAME_PARAMETERS,
         IMPACT_PARAMETERS,
+        METRIC_PARAMETERS,
         OPTIMIZER_PARAMETERS,
         OTHER_PARAMETERS,
         OUTPUT_PARAMETERS,

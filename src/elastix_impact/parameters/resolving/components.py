@@ -7,12 +7,25 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar, final
 
 from elastix_impact.parameters import native
-from elastix_impact.parameters.plan import LinearKind, PyramidKind, SamplerKind, SplineKind
-from elastix_impact.parameters.problems import did_you_mean
+from elastix_impact.parameters.plan import LinearKind, MetricKind, PyramidKind, SamplerKind, SplineKind
+from elastix_impact.parameters.problems import counted, did_you_mean
 from elastix_impact.parameters.reader import Reader
 
 Kind = TypeVar("Kind", bound=str)
 InterpolatorKind = Literal["Nearest", "Linear", "BSpline"]
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermComponents:
+    """What belongs to one metric; `number` is its place, and that of its labels, in the map's lists."""
+
+    number: int
+    metric: MetricKind
+    sampler: SamplerKind
+    interpolator: InterpolatorKind
+    fixed_pyramid: PyramidKind
+    moving_pyramid: PyramidKind
 
 
 @final
@@ -22,67 +35,103 @@ class Components:
 
     transform: LinearKind | SplineKind
     optimizer: Literal["Asgd", "GradientDescent"]
-    sampler: SamplerKind
-    interpolator: InterpolatorKind
     resample_interpolator: InterpolatorKind
-    fixed_pyramid: PyramidKind
-    moving_pyramid: PyramidKind
+    terms: tuple[TermComponents, ...]
 
 
 def resolve_components(reader: Reader) -> Components | None:
     """The components; None, with an error for each at fault, if one is missing or not native."""
-    _choose(reader, "Registration", native.REGISTRATIONS)
-    metric = _choose(reader, "Metric", native.METRICS)
+    registration = _choose(reader, "Registration", native.REGISTRATIONS)
     _choose(reader, "Resampler", native.RESAMPLERS)
     transform = _choose(reader, "Transform", native.TRANSFORMS)
     optimizer = _choose(reader, "Optimizer", native.OPTIMIZERS)
-    sampler = _choose(reader, "ImageSampler", native.SAMPLERS)
-    interpolator = _choose(reader, "Interpolator", native.INTERPOLATORS)
     resample = _choose(reader, "ResampleInterpolator", native.RESAMPLE_INTERPOLATORS)
-    fixed = _choose(reader, "FixedImagePyramid", native.FIXED_PYRAMIDS)
-    moving = _choose(reader, "MovingImagePyramid", native.MOVING_PYRAMIDS)
-    if not (metric and transform and optimizer and sampler and interpolator and resample and fixed and moving):
+    terms = _terms(reader, several=registration == "MultiMetric")
+    if not (registration and transform and optimizer and resample and terms):
         return None
     if any(problem.severity == "error" for problem in reader.problems):
         return None
-    return Components(
-        transform=transform,
-        optimizer=optimizer,
-        sampler=sampler,
-        interpolator=interpolator,
-        resample_interpolator=resample,
-        fixed_pyramid=fixed,
-        moving_pyramid=moving,
+    return Components(transform=transform, optimizer=optimizer, resample_interpolator=resample, terms=terms)
+
+
+def _terms(reader: Reader, *, several: bool) -> tuple[TermComponents, ...] | None:
+    """The metrics with what belongs to them: the component at the same place of its list, or the first."""
+    metrics = _choose_each(reader, "Metric", native.METRICS)
+    samplers = _choose_each(reader, "ImageSampler", native.SAMPLERS, needed=_needs_sampler(metrics))
+    interpolators = _choose_each(reader, "Interpolator", native.INTERPOLATORS)
+    fixed = _choose_each(reader, "FixedImagePyramid", native.FIXED_PYRAMIDS)
+    moving = _choose_each(reader, "MovingImagePyramid", native.MOVING_PYRAMIDS)
+    if not (metrics and samplers and interpolators and fixed and moving):
+        return None
+    if len(metrics) > 1 and not several:
+        remedy = 'Write (Registration "MultiMetricMultiResolutionRegistration")'
+        reader.note("error", "Metric", f"{len(metrics)} metrics need another Registration", remedy)
+    for role, listed in (("ImageSampler", samplers), ("Interpolator", interpolators), ("FixedImagePyramid", fixed),
+                         ("MovingImagePyramid", moving)):  # fmt: skip
+        if len(listed) not in (1, len(metrics)):
+            message = f"{counted(len(listed), 'component')} for {counted(len(metrics), 'metric')}"
+            reader.note("error", role, message, "Name one for all metrics, or one for each")
+            return None
+    return tuple(
+        TermComponents(
+            number=number,
+            metric=metric,
+            sampler=_of(samplers, number),
+            interpolator=_of(interpolators, number),
+            fixed_pyramid=_of(fixed, number),
+            moving_pyramid=_of(moving, number),
+        )
+        for number, metric in enumerate(metrics)
     )
 
 
+def _of(kinds: tuple[Kind, ...], number: int) -> Kind:
+    return kinds[number if len(kinds) > 1 else 0]
+
+
+def _needs_sampler(metrics: tuple[MetricKind, ...] | None) -> bool:
+    return metrics is None or set(metrics) != {"CorrespondingPoints"}
+
+
 def _choose(reader: Reader, role: str, kinds: Mapping[str, Kind]) -> Kind | None:
-    """The native kind of the component in `role`, None with an error."""
-    names = reader.texts(role)
-    first = names[0] if names else reader.text(role)
-    if not first:
+    """The native kind of the one component in `role`, None with an error."""
+    chosen = _choose_each(reader, role, kinds)
+    if chosen is not None and len(chosen) > 1:
+        listed = ", ".join(dict.fromkeys(reader.texts(role)))
+        reader.note("error", role, f"{len(chosen)} components: {listed}", "Name one")
+        return None
+    return chosen[0] if chosen else None
+
+
+def _choose_each(
+    reader: Reader, role: str, kinds: Mapping[str, Kind], *, needed: bool = True
+) -> tuple[Kind, ...] | None:
+    """The native kinds of all components in `role`, None with an error; the first of all kinds if none is needed."""
+    names = reader.texts(role) or tuple(one for one in (reader.text(role),) if one)
+    if not names:
+        if not needed:
+            return (next(iter(kinds.values())),)
         reader.note("error", role, f"no {role} is given, and elastix has no default", f"Add one of: {_listed(kinds)}")
         return None
-    if len(names) > 1:
-        listed = ", ".join(dict.fromkeys(names))
-        reader.note("error", role, f"{len(names)} components: {listed}. {_ONE_ONLY}", _advice(reader, "Name one"))
-        return None
-    name = native.TWINS.get(first, first)
+    chosen = [_native(reader, role, name, kinds) for name in names]
+    native_ones = tuple(kind for kind in chosen if kind is not None)
+    return native_ones if len(native_ones) == len(chosen) else None
+
+
+def _native(reader: Reader, role: str, given: str, kinds: Mapping[str, Kind]) -> Kind | None:
+    name = native.TWINS.get(given, given)
     kind = kinds.get(name)
     if kind is None:
         _note_foreign(reader, role, name, kinds)
-    elif name != first:
-        reader.note("hint", role, f"{first} runs as {name}, which does the same here")
+    elif name != given:
+        reader.note("hint", role, f"{given} runs as {name}, which does the same here")
     return kind
-
-
-_ONE_ONLY = "This version runs one metric on one image pair"
 
 
 def _note_foreign(reader: Reader, role: str, name: str, kinds: Mapping[str, str]) -> None:
     foreign = native.FOREIGN.get(role, ())
     if name in foreign:
-        message = f"{name} is not available in this version, which runs the IMPACT metric with native components only"
+        message = f"{name} does not run natively"
         reader.note("error", role, message, _advice(reader, f"Native here: {_listed(kinds)}"))
         return
     near = did_you_mean(name, (*kinds, *foreign))

@@ -2,45 +2,53 @@
 
 from __future__ import annotations
 
-from elastix_impact.parameters.plan import LevelPlan, PyramidLevelPlan
+from elastix_impact.parameters.plan import LevelPlan, PyramidLevelPlan, TermPlan
 from elastix_impact.parameters.reader import Reader
 
-from .components import Components
-from .impact import resolve_impact
+from .components import Components, TermComponents
+from .metric import is_used, resolve_metric, resolve_weight
 from .optimizer import resolve_optimizer
 from .output import interpolation_order
 from .pyramid import Image, resolve_pyramid
 from .sampler import resolve_sampler
 
+Pyramids = tuple[tuple[PyramidLevelPlan, ...], tuple[PyramidLevelPlan, ...]]
+"""Of the fixed and of the moving image, a plan per level."""
+
 
 def resolve_levels(reader: Reader, components: Components, levels: int, dimension: int) -> tuple[LevelPlan, ...] | None:
     """The plans of all levels; None, with errors, if the metric of one can't be made."""
-    fixed = resolve_pyramid(reader, "Fixed", components.fixed_pyramid, levels, dimension)
-    moving = resolve_pyramid(reader, "Moving", components.moving_pyramid, levels, dimension)
+    pyramids = [_pyramids(reader, term, levels, dimension) for term in components.terms]
     if reader.boolean("ImagePyramidUseShrinkImageFilter"):
         reader.note(
             "warning", "ImagePyramidUseShrinkImageFilter", "not available in this version: images are resampled"
         )
-    plans = [_level(reader, components, fixed[level], moving[level], level, dimension) for level in range(levels)]
+    relative = len(components.terms) > 1 and reader.boolean("UseRelativeWeights")
+    plans = [_level(reader, components, pyramids, level, dimension, relative) for level in range(levels)]
     complete = tuple(plan for plan in plans if plan is not None)
     return complete if len(complete) == levels else None
 
 
+def _pyramids(reader: Reader, term: TermComponents, levels: int, dimension: int) -> Pyramids:
+    with reader.component(term.number):
+        return (
+            resolve_pyramid(reader, "Fixed", term.fixed_pyramid, levels, dimension),
+            resolve_pyramid(reader, "Moving", term.moving_pyramid, levels, dimension),
+        )
+
+
 def _level(
-    reader: Reader,
-    components: Components,
-    fixed: PyramidLevelPlan,
-    moving: PyramidLevelPlan,
-    level: int,
-    dimension: int,
+    reader: Reader, components: Components, pyramids: list[Pyramids], level: int, dimension: int, relative: bool
 ) -> LevelPlan | None:
-    """One level, None without a metric; the other parts' faults are noted all the same."""
-    order = interpolation_order(reader, components.interpolator, "BSplineInterpolationOrder", level)
-    if order == 0:
-        name = "BSplineInterpolationOrder" if components.interpolator == "BSpline" else "Interpolator"
-        reader.note("warning", name, "without interpolation the moving image has no gradient", "Use order 1 or 3")
-    sampler = resolve_sampler(reader, components.sampler, level, dimension)
-    metric = resolve_impact(reader, level, dimension)
+    """One level, None without its metrics; the other parts' faults are noted all the same."""
+    made = [
+        _term(reader, term, of_term, level, dimension, len(components.terms), relative)
+        for term, of_term in zip(components.terms, pyramids)
+        if is_used(reader, term.number, level, of=len(components.terms))
+    ]
+    if not made:
+        name = "Metric0Use"
+        reader.note("error", name, f"level {level} uses no metric", f'Give ({name} "true") for that level')
     optimizer = resolve_optimizer(reader, components.optimizer, level)
     ratio = _ratio(reader, level)
     erode_fixed, erode_moving = _erodes(reader, "Fixed", level), _erodes(reader, "Moving", level)
@@ -49,14 +57,12 @@ def _level(
     write_pyramid = reader.boolean("WritePyramidImagesAfterEachResolution", level)
     write_transform = reader.boolean("WriteTransformParametersEachResolution")
     write_iteration = reader.boolean("WriteTransformParametersEachIteration")
-    if metric is None:
+    terms = tuple(term for term in made if term is not None)
+    if len(terms) < len(made) or not terms:
         return None
     return LevelPlan(
-        fixed_pyramid=fixed,
-        moving_pyramid=moving,
-        interpolation_order=order,
-        sampler=sampler,
-        metric=metric,
+        terms=terms,
+        use_relative_weights=relative,
         optimizer=optimizer,
         erode_fixed_mask=erode_fixed,
         erode_moving_mask=erode_moving,
@@ -66,6 +72,31 @@ def _level(
         write_transform_each_iteration=write_iteration,
         write_result_image=write_result,
         write_pyramid_images=write_pyramid,
+    )
+
+
+def _term(
+    reader: Reader, term: TermComponents, pyramids: Pyramids, level: int, dimension: int, of: int, relative: bool
+) -> TermPlan | None:
+    """One metric of one level with what it sees; None, with errors, if it can't be made."""
+    with reader.component(term.number):
+        order = interpolation_order(reader, term.interpolator, "BSplineInterpolationOrder", level)
+        if order == 0:
+            name = "BSplineInterpolationOrder" if term.interpolator == "BSpline" else "Interpolator"
+            reader.note("warning", name, "without interpolation the moving image has no gradient", "Use order 1 or 3")
+        sampler = resolve_sampler(reader, term.sampler, level, dimension)
+        metric = resolve_metric(reader, term.metric, level, dimension)
+        weight = resolve_weight(reader, term.number, level, of=of, relative=relative)
+    if metric is None:
+        return None
+    return TermPlan(
+        name=f"Metric{term.number}",
+        metric=metric,
+        weight=weight,
+        sampler=sampler,
+        fixed_pyramid=pyramids[0][level],
+        moving_pyramid=pyramids[1][level],
+        interpolation_order=order,
     )
 
 

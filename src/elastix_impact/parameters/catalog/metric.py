@@ -1,0 +1,58 @@
+"""Metrics beside IMPACT, and the weights of several."""
+
+from functools import partial
+
+from elastix_impact.parameters.entry import Parameter
+
+_frame = partial(Parameter, component="MultiMetricMultiResolutionRegistration")
+_metric = partial(Parameter, component="Metric", indexing="level")
+
+METRIC_PARAMETERS: tuple[Parameter, ...] = (
+    _frame(
+        name="MetricWeight", kind="float", indexing="level",
+        help="Weight of a metric among several: Metric0Weight, Metric1Weight ... Default: 1 / number of metrics.",
+    ),
+    _frame(
+        name="MetricRelativeWeight", kind="float", indexing="level",
+        help="The same with UseRelativeWeights: Metric0RelativeWeight ...",
+    ),
+    _frame(
+        name="MetricUse", kind="bool", default="true", indexing="level",
+        help="Whether a metric drives the optimiser: Metric0Use ...",
+    ),
+    _frame(
+        name="UseRelativeWeights", kind="bool", default="false",
+        help="Whether weights are relative to gradient magnitudes.",
+    ),
+    _metric(
+        name="NumberOfHistogramBins", kind="int", default="32", minimum=4, help="Bins of the joint histogram."
+    ),
+    _metric(
+        name="NumberOfFixedHistogramBins", kind="int", minimum=4,
+        help="Bins for the fixed image. Default: NumberOfHistogramBins.",
+    ),
+    _metric(
+        name="NumberOfMovingHistogramBins", kind="int", minimum=4,
+        help="Bins for the moving image. Default: NumberOfHistogramBins.",
+    ),
+    _metric(
+        name="FixedKernelBSplineOrder", kind="int", default="0", allowed=("0", "1", "2", "3"),
+        help="Parzen window of the fixed image.",
+    ),
+    _metric(
+        name="MovingKernelBSplineOrder", kind="int", default="3", allowed=("1", "2", "3"),
+        help="Parzen window of the moving image.",
+    ),
+    _metric(
+        name="FixedLimitRangeRatio", kind="float", default="0.01", minimum=0,
+        help="Margin of the histogram for the fixed image, as a share of its range.",
+    ),
+    _metric(
+        name="MovingLimitRangeRatio", kind="float", default="0.01", minimum=0,
+        help="Margin of the histogram for the moving image, as a share of its range.",
+    ),
+    _metric(
+        name="UseNormalization", kind="bool", default="false",
+        help="Whether mean squares are divided by the intensity range.",
+    ),
+)  # fmt: skip

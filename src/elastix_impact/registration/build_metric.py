@@ -1,0 +1,127 @@
+"""Plan -> metrics of a level."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import assert_never, final
+
+import torch
+
+from elastix_impact.errors import LandmarkError
+from elastix_impact.metrics.base import AbstractMetric
+from elastix_impact.metrics.bending import BendingEnergy
+from elastix_impact.metrics.correlation import NormalizedCorrelation
+from elastix_impact.metrics.displacement import DisplacementMagnitude
+from elastix_impact.metrics.histogram import HistogramSettings
+from elastix_impact.metrics.impact.features import FeatureSink, ModelInput
+from elastix_impact.metrics.impact.jacobian import JacobianImpact
+from elastix_impact.metrics.impact.layers import LayerComparison
+from elastix_impact.metrics.impact.static import StaticImpact
+from elastix_impact.metrics.landmarks import LandmarkDistance
+from elastix_impact.metrics.mattes import MattesMutualInformation
+from elastix_impact.metrics.mean_squares import MeanSquares
+from elastix_impact.metrics.normalized_mutual_information import NormalizedMutualInformation
+from elastix_impact.parameters.plan import (
+    CorrelationPlan,
+    HistogramPlan,
+    ImpactPlan,
+    MeanSquaresPlan,
+    ModelPlan,
+    PenaltyPlan,
+    TermPlan,
+)
+from elastix_impact.typing import Points
+from elastix_impact.zoo.load import load_model
+
+from .build import LevelImages
+
+FindModel = Callable[[str, int], Path]
+"""Turns a model's path as the map writes it, and the model's dimension, into an existing file."""
+
+Landmarks = tuple[Points, Points]
+"""Corresponding fixed and moving world points in mm, (N, D)."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class MetricContext:
+    """What metrics need beside images: `landmarks` are in the loop's frame and on its device, or None."""
+
+    level: int
+    find_model: FindModel
+    generator: torch.Generator
+    sink: FeatureSink | None
+    landmarks: Landmarks | None
+
+
+def build_metric(term: TermPlan, images: LevelImages, context: MetricContext) -> AbstractMetric:
+    """One metric of one level.
+
+    Raises
+    ------
+    ElastixImpactError
+        If models, images or landmarks don't fit the plan.
+    """
+    plan, order = term.metric, term.interpolation_order
+    pair = images.fixed, images.moving, images.moving_mask
+    match plan:
+        case ImpactPlan():
+            return _impact(plan, order, images, context)
+        case MeanSquaresPlan():
+            return MeanSquares(
+                *pair, fixed_mask=images.fixed_mask, use_normalization=plan.use_normalization, moving_order=order
+            )
+        case CorrelationPlan():
+            return NormalizedCorrelation(*pair, moving_order=order)
+        case HistogramPlan():
+            numbers = asdict(plan)
+            kinds = {"Mattes": MattesMutualInformation, "Normalized": NormalizedMutualInformation}
+            kind = kinds[numbers.pop("kind")]
+            settings = HistogramSettings(**numbers)
+            return kind(*pair, fixed_mask=images.fixed_mask, settings=settings, moving_order=order)
+        case PenaltyPlan():
+            return _penalty(plan, images, context.landmarks)
+        case _:
+            assert_never(plan)
+
+
+def _penalty(plan: PenaltyPlan, images: LevelImages, landmarks: Landmarks | None) -> AbstractMetric:
+    match plan.kind:
+        case "BendingEnergy":
+            return BendingEnergy(images.moving_mask)
+        case "DisplacementMagnitude":
+            return DisplacementMagnitude(images.moving_mask)
+        case "CorrespondingPoints":
+            if landmarks is None:
+                raise LandmarkError(
+                    "CorrespondingPointsEuclideanDistanceMetric needs landmarks, and none are given",
+                    expected="corresponding points in both images",
+                    remedy="Give --fixed-points and --moving-points (elastix: -fp and -mp)",
+                )
+            return LandmarkDistance(images.moving_mask, fixed_landmarks=landmarks[0], moving_landmarks=landmarks[1])
+        case _:
+            assert_never(plan.kind)
+
+
+def _impact(plan: ImpactPlan, order: int, images: LevelImages, context: MetricContext) -> AbstractMetric:
+    device = images.fixed.data.device
+    fixed_models = [_model_input(model, plan, context.find_model, device) for model in plan.fixed_models]
+    moving_models = [_model_input(model, plan, context.find_model, device) for model in plan.moving_models]
+    layers = [LayerComparison(p.distance, p.weight, p.subset, p.pca) for p in plan.layers]
+    pair = images.fixed, images.moving, images.moving_mask
+    if plan.mode == "Jacobian":
+        return JacobianImpact(
+            *pair, fixed_models=fixed_models, moving_models=moving_models, layers=layers, image_order=order,
+            gradient=plan.jacobian_gradient, generator=context.generator,
+        )  # fmt: skip
+    return StaticImpact(
+        *pair, fixed_models=fixed_models, moving_models=moving_models, layers=layers, image_order=order,
+        feature_order=plan.feature_interpolation_order, update_interval=plan.update_interval,
+        generator=context.generator, level=context.level, sink=context.sink if plan.feature_maps_directory else None,
+    )  # fmt: skip
+
+
+def _model_input(plan: ModelPlan, metric: ImpactPlan, find_model: FindModel, device: torch.device) -> ModelInput:
+    path = find_model(plan.path, plan.dimension)
+    model = load_model(path, device, mixed_precision=metric.mixed_precision)
+    return ModelInput(model, plan.dimension, plan.channels, plan.patch_size, plan.voxel_size, plan.layers_mask)
