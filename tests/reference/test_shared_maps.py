@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from elastix_impact.parameters.plan import GradientDescentPlan, LinearTransformPlan, SplineTransformPlan
+from elastix_impact.parameters.plan import CorrelationPlan, HistogramPlan
 from elastix_impact.parameters.resolve import plan_or_raise, resolve
 from elastix_impact.parameters.text import read_parameter_map
 
@@ -73,10 +74,8 @@ def test_lung_maps(shared: Path, name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["mi_bspline", "ncc_bspline"])
-def test_intensity_maps_are_for_elastix(shared: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "kind"), [("mi_bspline", HistogramPlan), ("ncc_bspline", CorrelationPlan)])
+def test_intensity_maps_are_native(shared: Path, name: str, kind: type) -> None:
     resolution = resolve(read_parameter_map(shared / "data" / "ct_lung" / "maps" / f"{name}.txt"))
-    assert resolution.plan is None
-    (problem,) = resolution.problems
-    assert problem.parameter == "Metric"
-    assert "itk-elastix" in problem.remedy
+    assert resolution.plan is not None
+    assert all(isinstance(level.terms[0].metric, kind) for level in resolution.plan.levels)
