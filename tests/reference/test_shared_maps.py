@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from elastix_impact.parameters.plan import GradientDescentPlan, LinearTransformPlan, SplineTransformPlan
-from elastix_impact.parameters.plan import CorrelationPlan, HistogramPlan
+from elastix_impact.parameters.plan import (
+    CorrelationPlan,
+    GradientDescentPlan,
+    HistogramPlan,
+    LinearTransformPlan,
+    SplineTransformPlan,
+)
 from elastix_impact.parameters.resolve import plan_or_raise, resolve
 from elastix_impact.parameters.text import read_parameter_map
 
