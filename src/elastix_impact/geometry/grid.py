@@ -141,6 +141,11 @@ class Grid:
         zyx = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, self.dimension)
         return flip_axis_order(zyx)
 
+    def voxel_points(self, places: Tensor) -> Points:
+        """World points in mm, float64 (N, D), of the voxels at `places` (N,) in a flat volume, x running fastest."""
+        zyx = torch.stack(torch.unravel_index(places, self.shape), dim=1)
+        return self.to_world(flip_axis_order(zyx).double())
+
     def shifted(self, offset: Row) -> "Grid":
         """The same grid moved by `offset` in mm."""
         return replace(self, origin=tuple(o + d for o, d in zip(self.origin, offset)))

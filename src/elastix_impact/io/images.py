@@ -22,7 +22,7 @@ from .nifti import is_nifti, read_leaning, without_twin
 from .pixels import is_colour, is_complex, pixel_type_of
 from .warning import InputWarning
 
-__all__ = ["grid_of", "read_image", "write_image"]
+__all__ = ["grid_of", "read_file", "read_image", "read_labels", "write_image"]
 
 _LUMINANCE = (0.299, 0.587, 0.114)
 
@@ -55,14 +55,32 @@ def read_image(path: Path, *, allow_constant: bool = False) -> Image:
         If colour was converted, axes were repaired, or of a DICOM folder see `dicom.read_series`.
     """
     path = Path(path)
-    itk_image = _read(path)
+    itk_image = read_file(path)
     data, grid = _scalar(itk_image, path)
     tensor = torch.from_numpy(np.ascontiguousarray(data, dtype=np.float32))
     _check_values(tensor, path, allow_constant=allow_constant)
     return Image(tensor, grid, str(path), pixel_type_of(itk_image))
 
 
-def _read(path: Path) -> sitk.Image:
+def read_labels(path: Path) -> Image:
+    """The label image in a file: int64, every value as it is in the file (float64 if the file's are fractions).
+
+    Raises
+    ------
+    ImageError
+        As `read_image` does.
+    """
+    path = Path(path)
+    itk_image = read_file(path)
+    data, grid = _scalar(itk_image, path)
+    kind = np.int64 if np.issubdtype(data.dtype, np.integer) else np.float64
+    tensor = torch.from_numpy(np.ascontiguousarray(data, dtype=kind))
+    _check_values(tensor, path, allow_constant=True)
+    return Image(tensor, grid, str(path), pixel_type_of(itk_image))
+
+
+def read_file(path: Path) -> sitk.Image:
+    """The image in a file or a DICOM folder as SimpleITK has it, whatever its voxels; raises ImageError."""
     if os.path.isdir(path):  # Path.is_dir raises where a parent may not be entered
         return read_series(path)
     _check_file(path)

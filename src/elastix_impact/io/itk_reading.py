@@ -17,6 +17,7 @@ from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.translation import TranslationTransform
 
+from .displacement_field import transform_of_field
 from .formats import library_chatter_off
 from .images import grid_of
 from .itk_whole import check_whole
@@ -26,12 +27,13 @@ _UNKNOWN_KIND = re.compile(r'Could not create an instance of "([A-Za-z]+)')
 
 
 def read_itk_transform(path: Path) -> AbstractTransform:
-    """The transform in an ITK file, float64: what is linear as an affine one, B-splines, and composites of them.
+    """The transform in an ITK file, float64: what is linear as an affine one, B-splines, displacement fields (as
+    B-splines of order 1), and composites of them.
 
     Raises
     ------
     TransformFileError
-        If it can't be read, is not whole, or holds a displacement field or several transforms that are no composite.
+        If it can't be read, is not whole, or holds several transforms that are no composite.
     """
     path = Path(path)
     if not path.is_file():
@@ -45,7 +47,7 @@ def read_itk_transform(path: Path) -> AbstractTransform:
         raise TransformFileError(
             f"{unknown[1]} is not supported" if unknown else "not a transform that ITK can read",
             where=str(path),
-            expected="a linear or B-spline transform, or a composite of them, as .tfm, .txt, .h5 or .mat",
+            expected="linear, B-spline or displacement field transforms, or a composite, in .tfm, .txt, .h5 or .mat",
             remedy="Check that the file is whole, and that its suffix fits its form",
         ) from error
     if "more than one transform" in kept.text:
@@ -97,11 +99,7 @@ def _from_itk(transform: sitk.Transform, path: Path) -> AbstractTransform:
     if isinstance(transform, sitk.BSplineTransform):
         return _spline(transform, path)
     if isinstance(transform, sitk.DisplacementFieldTransform):
-        raise TransformFileError(
-            "a displacement field can't be an initial transform in this version",
-            where=str(path),
-            expected="a linear or B-spline transform, or a composite of them",
-        )
+        return transform_of_field(transform.GetDisplacementField(), path)
     if isinstance(transform, sitk.TranslationTransform):
         return TranslationTransform(torch.tensor(transform.GetOffset(), dtype=torch.float64))
     if transform.IsLinear():

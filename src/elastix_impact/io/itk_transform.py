@@ -6,23 +6,32 @@ import SimpleITK as sitk
 import torch
 
 from elastix_impact.errors import OutputError, TransformFileError
+from elastix_impact.geometry.grid import Grid
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.linear import AbstractLinearTransform
 from elastix_impact.transforms.translation import TranslationTransform
+from elastix_impact.typing import FeatureVolume
 
 from .atomic import written_whole
+from .displacement_field import field_to_itk, is_field_file, read_displacement_field
 from .itk_reading import read_itk_transform
-from .transform_file import read_transform_chain
+from .transform_file import read_transform_chain, read_transform_file
 
-__all__ = ["read_initial_transform", "read_itk_transform", "write_itk_transform"]
+__all__ = [
+    "read_fixed_grid",
+    "read_initial_transform",
+    "read_itk_transform",
+    "write_itk_field",
+    "write_itk_transform",
+]
 
 _ITK_SUFFIXES = (".tfm", ".h5", ".hdf5", ".mat", ".xfm")
 
 
 def read_initial_transform(path: Path) -> AbstractTransform:
-    """The transform in a file of elastix (with its chain) or of ITK, decided by its content.
+    """The transform in a file of elastix (with its chain), of ITK, or in an image of displacements in mm.
 
     Raises
     ------
@@ -30,6 +39,35 @@ def read_initial_transform(path: Path) -> AbstractTransform:
         If it is missing, malformed or of a kind that is not supported.
     """
     path = Path(path)
+    if _is_itk_file(path):
+        return read_itk_transform(path)
+    return read_displacement_field(path) if is_field_file(path) else read_transform_chain(path)
+
+
+def read_fixed_grid(path: Path) -> Grid | None:
+    """The fixed image's grid that a transform file of elastix names; None for other kinds of file.
+
+    Raises
+    ------
+    TransformFileError
+        As `read_initial_transform`; or if it has ``UseDirectionCosines "false"``, so that its millimetres are not
+        those of the world.
+    """
+    path = Path(path)
+    if _is_itk_file(path) or is_field_file(path):
+        return None
+    record = read_transform_file(path)
+    if not record.use_direction_cosines:
+        raise TransformFileError(
+            'UseDirectionCosines is "false": this transform maps images as if their axes were the world\'s',
+            where=str(path),
+            remedy="Use elastix-impact transformix, which does the same to the images",
+        )
+    return record.fixed_grid
+
+
+def _is_itk_file(path: Path) -> bool:
+    """Whether a file is ITK's by its suffix or its first words."""
     if not path.is_file():
         raise TransformFileError("no such transform file", where=str(path), remedy="Check the path")
     try:
@@ -39,9 +77,7 @@ def read_initial_transform(path: Path) -> AbstractTransform:
         raise TransformFileError(
             f"can't be read: {error.strerror}", where=str(path), remedy="Check its permissions"
         ) from error
-    if path.suffix.lower() in _ITK_SUFFIXES or start.startswith(b"#Insight Transform File"):
-        return read_itk_transform(path)
-    return read_transform_chain(path)
+    return path.suffix.lower() in _ITK_SUFFIXES or start.startswith(b"#Insight Transform File")
 
 
 def write_itk_transform(path: Path, transform: AbstractTransform) -> None:
@@ -55,7 +91,15 @@ def write_itk_transform(path: Path, transform: AbstractTransform) -> None:
         If the file can't be written, or ITK does not know its suffix.
     """
     path = Path(path)
-    itk_transform = _to_itk(transform.to(torch.float64), path)
+    _write(path, _to_itk(transform.to(torch.float64), path))
+
+
+def write_itk_field(path: Path, displacements: FeatureVolume, grid: Grid) -> None:
+    """Write displacements (D, (z, )y, x) in mm on `grid` as ITK's displacement field transform; raises OutputError."""
+    _write(Path(path), field_to_itk(displacements, grid))
+
+
+def _write(path: Path, itk_transform: sitk.Transform) -> None:
     with written_whole(path) as temporary:
         temporary.touch()  # a missing or closed folder is told apart from what ITK can't do
         try:

@@ -6,7 +6,13 @@ import SimpleITK as sitk
 import torch
 
 from elastix_impact.errors import OutputError, TransformFileError
-from elastix_impact.io.itk_transform import read_initial_transform, read_itk_transform, write_itk_transform
+from elastix_impact.io.itk_transform import (
+    read_fixed_grid,
+    read_initial_transform,
+    read_itk_transform,
+    write_itk_field,
+    write_itk_transform,
+)
 from elastix_impact.io.transform_file import TransformRecord, write_transform_file
 from elastix_impact.transforms.composite import CompositeTransform
 from transform_samples import GRIDS, points_inside, samples
@@ -158,8 +164,8 @@ def test_itk_s_warnings_are_as_they_were(tmp_path, capfd):
         ("t.h5", b"\x89HDF\r\n\x1a\n" + bytes(100), "not a transform"),
         ("t.tfm", LINEAR_TEXT.format(kind="VolumeSplineKernelTransform", precision="double").encode(), "VolumeSpline"),
         ("t.txt", (LINEAR_TEXT.format(kind="AffineTransform", precision="double") + SECOND).encode(), "no composite"),
-        ("t.nii.gz", b"\x1f\x8b\x08\x00\xff\xfe", "not a transform file: the file is not text"),
-        ("t.mha", b"ObjectType = Image\nNDims = 3\n", "not a transform file"),
+        ("t.nii.gz", b"\x1f\x8b\x08\x00\xff\xfe", "no transform can be read from it"),
+        ("t.mha", b"ObjectType = Image\nNDims = 3\n", "no transform can be read from it"),
     ],
 )
 def test_files_that_are_no_single_transform_are_refused(tmp_path, name, content, says):
@@ -190,11 +196,66 @@ def test_splines_without_a_derivative_are_refused(tmp_path):
         read_itk_transform(tmp_path / "t.h5")
 
 
-def test_displacement_fields_are_refused(tmp_path):
-    field = sitk.GetImageFromArray(np.zeros((4, 5, 6, 3)), isVector=True)
-    sitk.WriteTransform(sitk.DisplacementFieldTransform(field), str(tmp_path / "field.h5"))
-    with pytest.raises(TransformFileError, match="displacement field"):
-        read_itk_transform(tmp_path / "field.h5")
+def _field_image(name="oblique anisotropic"):
+    grid = GRIDS[name]
+    random = np.random.default_rng(4).uniform(-5, 5, (*grid.shape, grid.dimension))
+    field = sitk.GetImageFromArray(random, isVector=True)
+    field.SetSpacing(grid.spacing)
+    field.SetOrigin(grid.origin)
+    field.SetDirection([value for row in grid.direction for value in row])
+    return field, grid
+
+
+@pytest.mark.parametrize("name", ["oblique anisotropic", "2d"])
+@pytest.mark.parametrize("suffix", ["h5", "tfm", "nii.gz", "mha", "nrrd"])
+def test_displacement_fields_are_read_as_itk_maps_them(tmp_path, name, suffix):
+    field, grid = _field_image(name)
+    path = tmp_path / f"field.{suffix}"
+    if suffix in ("h5", "tfm"):
+        sitk.WriteTransform(sitk.DisplacementFieldTransform(sitk.Image(field)), str(path))
+    else:
+        sitk.WriteImage(field, str(path))
+    inner = torch.rand(500, grid.dimension, dtype=torch.float64) * torch.tensor(grid.size) - 0.5
+    far = torch.tensor([[-1.1], [-7.0]], dtype=torch.float64).expand(2, grid.dimension)
+    points = grid.to_world(torch.cat([inner, grid.index_points()[-5:], far]))
+    transform = sitk.DisplacementFieldTransform(field)
+    expected = torch.tensor([transform.TransformPoint(p) for p in points.tolist()], dtype=torch.float64)
+    torch.testing.assert_close(read_initial_transform(path).map_points(points), expected, atol=2e-4, rtol=0)
+    assert (expected - points).norm(dim=1)[:-2].min() > 0
+
+
+def test_fields_are_written_and_read_again(tmp_path):
+    field, grid = _field_image()
+    displacements = torch.from_numpy(np.moveaxis(sitk.GetArrayFromImage(field), -1, 0).copy())
+    for name in ("f.h5", "f.tfm"):
+        write_itk_field(tmp_path / name, displacements.float(), grid)
+        moved = read_initial_transform(tmp_path / name).map_points(grid.world_points()) - grid.world_points()
+        torch.testing.assert_close(moved.T.reshape(displacements.shape), displacements, atol=1e-6, rtol=0)
+
+
+def test_images_that_are_no_fields_are_refused(tmp_path):
+    sitk.WriteImage(sitk.Image(4, 5, 6, sitk.sitkFloat32), str(tmp_path / "scalar.mha"))
+    with pytest.raises(TransformFileError, match="1 value per voxel"):
+        read_initial_transform(tmp_path / "scalar.mha")
+    array = np.zeros((4, 5, 6, 3))
+    array[1, 2, 3, 0] = np.nan
+    sitk.WriteImage(sitk.GetImageFromArray(array, isVector=True), str(tmp_path / "nan.mha"))
+    with pytest.raises(TransformFileError, match="NaN"):
+        read_initial_transform(tmp_path / "nan.mha")
+
+
+@pytest.mark.parametrize("suffix", ["txt", "toml"])
+def test_the_fixed_grid_is_known_of_elastix_files(tmp_path, suffix):
+    grid = GRIDS["flipped"]
+    path = tmp_path / f"t.{suffix}"
+    write_transform_file(path, TransformRecord(transform=samples(grid)["affine"], fixed_grid=grid))
+    assert read_fixed_grid(path).same_as(grid)
+    write_itk_transform(tmp_path / "t.h5", samples(grid)["affine"])
+    assert read_fixed_grid(tmp_path / "t.h5") is None
+    record = TransformRecord(transform=samples(grid)["affine"], fixed_grid=grid, use_direction_cosines=False)
+    write_transform_file(path, record)
+    with pytest.raises(TransformFileError, match="UseDirectionCosines"):
+        read_fixed_grid(path)
 
 
 @pytest.mark.parametrize("name", ["missing.tfm", "missing.txt", "."])

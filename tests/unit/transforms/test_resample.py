@@ -9,7 +9,7 @@ import torch
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.transforms.affine import AffineTransform
-from elastix_impact.transforms.resample import resample
+from elastix_impact.transforms.resample import resample, resample_labels
 from elastix_impact.transforms.translation import TranslationTransform
 
 SIN, COS = math.sin(0.3), math.cos(0.3)
@@ -58,3 +58,22 @@ def test_a_plane_image() -> None:
     one_right = TranslationTransform(torch.tensor([1.0, 0.0], dtype=torch.float64))
     values = resample(Image(data, grid), one_right, grid, 1, -1.0)
     assert values[0].tolist() == [1.0, 2.0, 3.0, 4.0, -1.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float64])
+def test_labels_are_those_of_itk_s_nearest_neighbour_and_keep_their_numbers(dtype):
+    numbers = torch.randint(0, 50, MOVING.shape, generator=torch.Generator().manual_seed(1)) + 614_454_277
+    affine = AffineTransform(torch.tensor([*MATRIX, *MOTION], dtype=torch.float64), MOVING.centre)
+    got = resample_labels(Image(numbers.to(dtype), MOVING), affine, FIXED, 7.0)
+    itk_affine = sitk.AffineTransform(MATRIX, MOTION, MOVING.centre)
+    expected = sitk.Resample(
+        sitk_image(numbers, MOVING),
+        sitk_image(torch.zeros(FIXED.shape), FIXED),
+        itk_affine,
+        sitk.sitkNearestNeighbor,
+        7,
+    )
+    assert got.dtype == dtype
+    assert torch.equal(got.long(), torch.from_numpy(sitk.GetArrayFromImage(expected)).long())
+    assert (got == 7).any()
+    assert (got > 7).float().mean() > 0.5

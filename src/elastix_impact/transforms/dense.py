@@ -1,0 +1,97 @@
+"""Transforms at every voxel of a grid: displacements, Jacobians, inverses; and fields as transforms."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elastix_impact.geometry.grid import Grid
+from elastix_impact.typing import FeatureVolume, Points, Volume
+
+from .base import AbstractTransform
+from .bspline import BSplineTransform
+from .inverse import invert_linear, invert_points
+
+_CHUNK = 1 << 17
+"""Voxels handled at once."""
+
+
+def over_grid(grid: Grid, function: Callable[[Points], Tensor]) -> FeatureVolume:
+    """`function` of the world points of all voxels, float32 (C, (z, )y, x).
+
+    Parameters
+    ----------
+    function
+        From float64 world points in mm (N, D) to values (N, C).
+    """
+    pieces = []
+    with torch.no_grad():
+        for places in torch.arange(grid.number_of_voxels).split(_CHUNK):
+            pieces.append(function(grid.voxel_points(places)).float())
+    return torch.cat(pieces).T.reshape(-1, *grid.shape).contiguous()
+
+
+def displacement_field(transform: AbstractTransform, grid: Grid) -> FeatureVolume:
+    """T(x) - x in mm at the voxels of `grid`, float32 (D, (z, )y, x); component order x, y(, z)."""
+    transform = transform.to(torch.float64)
+    return over_grid(grid, lambda world_points: transform.map_points(world_points) - world_points)
+
+
+def jacobian_field(transform: AbstractTransform, grid: Grid) -> FeatureVolume:
+    """dT/dx at the voxels of `grid`, row after row, float32 (D * D, (z, )y, x)."""
+    transform = transform.to(torch.float64)
+    return over_grid(grid, lambda world_points: transform.spatial_jacobian(world_points).flatten(1))
+
+
+def inverse_jacobian_field(transform: AbstractTransform, inverse: AbstractTransform, grid: Grid) -> FeatureVolume:
+    """d(T^-1)/dx at the voxels of `grid`, as in `jacobian_field`; `inverse` is `inverse_on` that grid."""
+    transform, inverse = transform.to(torch.float64), inverse.to(torch.float64)
+
+    def rows(world_points: Tensor) -> Tensor:
+        return torch.linalg.inv(transform.spatial_jacobian(inverse.map_points(world_points))).flatten(1)
+
+    return over_grid(grid, rows)
+
+
+def determinants(jacobians: FeatureVolume) -> Volume:
+    """Determinants ((z, )y, x) of matrices that are given row after row (D * D, (z, )y, x)."""
+    dimension = jacobians.ndim - 1
+    matrices = jacobians.movedim(0, -1).unflatten(-1, (dimension, dimension))
+    return torch.linalg.det(matrices.double()).float()
+
+
+def field_transform(displacements: FeatureVolume, grid: Grid) -> BSplineTransform:
+    """The transform that moves the voxels of `grid` by `displacements` (D, (z, )y, x) in mm, float64.
+
+    A B-spline of order 1 is linear interpolation. One more voxel around holds the border's values, so that half a
+    voxel beyond the outer voxel centres is moved as ITK's displacement fields do; what lies farther out than a voxel
+    stays where it is.
+    """
+    padded = F.pad(displacements.double().unsqueeze(0), [1, 1] * grid.dimension, mode="replicate")
+    corner = grid.to_world(torch.full((1, grid.dimension), -1.0, dtype=torch.float64))
+    lattice = replace(grid, size=tuple(n + 2 for n in grid.size), origin=tuple(corner[0].tolist()))
+    return BSplineTransform(padded.flatten(), lattice, 1)
+
+
+def inverse_on(transform: AbstractTransform, grid: Grid, domain: Grid | None = None) -> AbstractTransform:
+    """The inverse: exact if linear, else a field of displacements on `grid`, exact at its voxels.
+
+    Parameters
+    ----------
+    grid
+        Where it will be needed: voxels of the moving image.
+    domain
+        Of the fixed image; see `invert_points`.
+
+    Raises
+    ------
+    InputError
+        If the transform can't be inverted on the grid.
+    """
+    if transform.is_linear:
+        return invert_linear(transform)
+    world_points = grid.world_points()
+    displacements = invert_points(transform, world_points, domain).world_points - world_points
+    return field_transform(displacements.T.reshape(-1, *grid.shape), grid)
