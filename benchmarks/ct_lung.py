@@ -26,14 +26,14 @@ class Run:
     levels: tuple[dict[str, float], ...] = ()
 
 
-def ours(case: str, moving: str, seed: int, threads: int) -> Run:
-    """`elastix-impact register` with a map of the data folder."""
+def ours(parameter_map: Path, moving: str, seed: int, threads: int) -> Run:
+    """`elastix-impact register`."""
     with tempfile.TemporaryDirectory() as out:
         command = [
             sys.executable, "-m", "elastix_impact", "register", "-f", DATA / "fixed.mha",
             "-m", DATA / f"moving_{moving}.mha", "--fixed-mask", DATA / "fixed_mask.mha",
             "--fixed-points", DATA / "fixed_points.txt", "--moving-points", DATA / "moving_points.txt",
-            "-p", DATA / "maps" / f"{case}.txt", "-o", out, "--device", "cpu",
+            "-p", parameter_map, "-o", out, "--device", "cpu",
             "--threads", str(threads), "--seed", str(seed), "--quiet",
         ]  # fmt: skip
         seconds, peak, _ = _timed(command, threads)
@@ -48,15 +48,30 @@ def ours(case: str, moving: str, seed: int, threads: int) -> Run:
     )
 
 
-def yardstick(threads: int, parameter_map: str = "mi_bspline") -> Run:
-    """itk-elastix with mutual information on the same grid, samples and iterations."""
+def itk_elastix(parameter_map: Path, moving: str, seed: int, threads: int) -> Run:
+    """itk-elastix with the same images, mask and map; its transform is judged by `elastix-impact evaluate`."""
     with tempfile.TemporaryDirectory() as out:
         command = [
-            sys.executable, "-m", "benchmarks.yardstick", DATA / "fixed.mha", DATA / "moving_mono.mha",
-            DATA / "fixed_mask.mha", DATA / "maps" / f"{parameter_map}.txt", str(threads), out,
+            sys.executable, "-m", "benchmarks.yardstick", DATA / "fixed.mha", DATA / f"moving_{moving}.mha",
+            DATA / "fixed_mask.mha", parameter_map, str(threads), str(seed), out,
         ]  # fmt: skip
         seconds, peak, output = _timed(command, threads)
-    return Run(seconds, tuple(json.loads(output.splitlines()[-1])["milliseconds"]), peak, None)
+        evaluate = [
+            sys.executable, "-m", "elastix_impact", "evaluate", "--transform", f"{out}/TransformParameters.0.txt",
+            "--fixed-points", DATA / "fixed_points.txt", "--moving-points", DATA / "moving_points.txt", "--json",
+        ]  # fmt: skip
+        errors = json.loads(_timed(evaluate, threads)[2])
+    return Run(seconds, tuple(json.loads(output.splitlines()[-1])["milliseconds"]), peak, errors["landmarks_mm"]["after"]["mean"])
+
+
+def yardstick(threads: int) -> Run:
+    """itk-elastix with mutual information on the grid, samples and iterations of the IMPACT maps."""
+    return itk_elastix(lung_map("mi_bspline"), "mono", 1, threads)
+
+
+def lung_map(case: str) -> Path:
+    """A map of the data folder."""
+    return DATA / "maps" / f"{case}.txt"
 
 
 def _timed(command: list[object], threads: int) -> tuple[float, float, str]:

@@ -1,6 +1,6 @@
 """The yardstick: one itk-elastix registration with an intensity metric, in a process of its own.
 
-Usage: python -m benchmarks.yardstick FIXED MOVING MASK MAP THREADS OUT; prints one JSON line.
+Usage: python -m benchmarks.yardstick FIXED MOVING MASK MAP THREADS SEED OUT; prints one JSON line.
 """
 
 import json
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 
-def main(fixed: str, moving: str, mask: str, parameter_map: str, threads: str, out: str) -> None:
+def main(fixed: str, moving: str, mask: str, parameter_map: str, threads: str, seed: str, out: str) -> None:
     """Register once with itk-elastix and print wall seconds and median milliseconds per iteration and level."""
     began = time.perf_counter()
     import itk
@@ -18,6 +18,7 @@ def main(fixed: str, moving: str, mask: str, parameter_map: str, threads: str, o
     parameters = itk.ParameterObject.New()
     parameters.AddParameterFile(parameter_map)
     parameters.SetParameter("WriteIterationInfo", "true")
+    parameters.SetParameter("RandomSeed", seed)
     itk.elastix_registration_method(
         itk.imread(fixed, itk.F),
         itk.imread(moving, itk.F),
