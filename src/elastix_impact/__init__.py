@@ -13,6 +13,7 @@ _HOMES = {
     "ElastixImpactError": "errors",
     "Grid": "geometry.grid",
     "Image": "geometry.image",
+    "ImpactLoss": "metrics.impact.loss",
     "RegistrationResult": "registration.result",
     "StopReason": "registration.result",
     "export_mind": "zoo.export.mind",

@@ -8,6 +8,7 @@ from .io.images import write_image as write_image
 from .io.itk_transform import read_initial_transform as read_initial_transform
 from .io.masks import read_mask as read_mask
 from .io.points import read_points as read_points
+from .metrics.impact.loss import ImpactLoss as ImpactLoss
 from .parameters.resolve import plan_or_raise as plan_or_raise
 from .parameters.text import read_parameter_map as read_parameter_map
 from .registration.register import register as register

@@ -30,8 +30,11 @@ def test_examples_in_docstrings(module):
     assert result.failed == 0
 
 
-def test_examples_in_the_chapter_on_coordinates():
-    result = doctest.testfile(str(ROOT / "docs" / "coordinates.md"), module_relative=False, encoding="utf-8")
+@pytest.mark.parametrize("page", ["coordinates", "training"])
+def test_examples_in_chapters(page):
+    result = doctest.testfile(
+        str(ROOT / "docs" / f"{page}.md"), module_relative=False, encoding="utf-8", optionflags=doctest.ELLIPSIS
+    )
     assert result.attempted > 5
     assert result.failed == 0
 

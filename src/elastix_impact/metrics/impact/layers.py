@@ -69,10 +69,15 @@ class LayerSum:
     ) -> Tensor:
         channels = fixed.shape[1]
         if layer.subset < channels:
-            drawn = torch.randperm(channels, generator=self._generator, device=self._generator.device)
-            subset = drawn[: max(1, layer.subset)].to(fixed.device)
+            subset = draw_subset(channels, layer.subset, self._generator, fixed.device)
             fixed, moving = fixed.index_select(1, subset), moving.index_select(1, subset)
         return DISTANCES[layer.distance](fixed, moving, weights, count)
+
+
+def draw_subset(channels: int, subset: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    """Indices of `subset` of the `channels`, at least one, drawn without replacement."""
+    drawn = torch.randperm(channels, generator=generator, device=generator.device)
+    return drawn[: max(1, subset)].to(device)
 
 
 def check_layers(fixed: Sequence[int], moving: Sequence[int], layers: Sequence[LayerComparison]) -> None:
