@@ -78,7 +78,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run_elastix(words: Sequence[str]) -> int:
     """Do what elastix does with these arguments; returns elastix's exit code."""
     if len(words) <= 1:
-        sys.stdout.write(_information(words[0] if words else ""))
+        sys.stdout.write(information("elastix", HELP, words[0] if words else ""))
         return 0
     arguments = parse_pairs(words)
     code = _missing_parts(arguments)
@@ -89,17 +89,18 @@ def run_elastix(words: Sequence[str]) -> int:
     return outcome.code
 
 
-def _information(word: str) -> str:
+def information(program: str, help_text: str, word: str) -> str:
+    """What `elastix` and `transformix` say when they are called with one word or none."""
     if word in ("--help", "-h", "-help"):
-        return HELP
-    version = f"elastix version: {ELASTIX_VERSION}\nelastix-impact version: {__version__}\n"
+        return help_text
+    version = f"{program} version: {ELASTIX_VERSION}\nelastix-impact version: {__version__}\n"
     if word == "--version":
         return version
     if word == "--extended-version":
         from elastix_impact.runs.record import versions
 
         return version + "".join(f"{name} version: {number}\n" for name, number in versions().items())
-    return 'Use "elastix --help" for information about elastix-usage.\n'
+    return f'Use "{program} --help" for information about {program}-usage.\n'
 
 
 def parse_pairs(words: Sequence[str]) -> ElastixArguments:
@@ -115,26 +116,38 @@ def parse_pairs(words: Sequence[str]) -> ElastixArguments:
     return arguments
 
 
-def _missing_parts(arguments: ElastixArguments) -> int:
-    """The exit code for what can be said before the log is open; 0 if nothing is missing."""
-    code = 0
+def check_common(arguments: ElastixArguments) -> int:
+    """The exit code for a wrong log level, else 0; warns of keys that were given twice."""
     level = arguments.values.get("-loglevel", "info")
     if level not in LOG_LEVELS:
         say(f'-loglevel: "{level}" is not a log level. Expected: {", ".join(LOG_LEVELS)}.')
         return FAILED
     for pair in arguments.repeated:
         say_warning(f"{pair} is ignored: {pair.split()[0]} was given before")
-    if not arguments.maps:
-        say("no parameter file was given. Give one with -p.")
-        code = NO_MAP
+    return 0
+
+
+def check_out(arguments: ElastixArguments, program: str, code: int) -> int:
+    """The exit code for an output directory that is missing; `code`, that of an earlier fault, if there is one."""
     out = arguments.path("-out")
     if out is None:
         say("no output directory was given. Give one with -out.")
         return NO_OUT
     if not out.is_dir():
-        say(f'the output directory "{out}" does not exist. Make it first: elastix never does.')
+        say(f'the output directory "{out}" does not exist. Make it first: {program} never does.')
         return code or NO_OUT
     return code
+
+
+def _missing_parts(arguments: ElastixArguments) -> int:
+    """The exit code for what can be said before the log is open; 0 if nothing is missing."""
+    code = check_common(arguments)
+    if code:
+        return code
+    if not arguments.maps:
+        say("no parameter file was given. Give one with -p.")
+        code = NO_MAP
+    return check_out(arguments, "elastix", code)
 
 
 def _register(arguments: ElastixArguments, words: Sequence[str]) -> int:
@@ -165,7 +178,7 @@ def _register(arguments: ElastixArguments, words: Sequence[str]) -> int:
         fixed_points=arguments.path("-fp"),
         moving_points=arguments.path("-mp"),
         initial_transform=arguments.path("-t0"),
-        threads=_threads(arguments.values.get("-threads")),
+        threads=thread_count(arguments.values.get("-threads")),
         create_out=False,
         strict_gpu=True,
         log_level=level,
@@ -174,7 +187,8 @@ def _register(arguments: ElastixArguments, words: Sequence[str]) -> int:
     return exit_code(record)
 
 
-def _threads(text: str | None) -> int | None:
+def thread_count(text: str | None) -> int | None:
+    """The number after -threads, None if there is none; raises InputError."""
     from elastix_impact.errors import InputError
 
     if text is None:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 
 from elastix_impact import __version__
 
-from . import check, demo, elastix, evaluate, models, register, run
+from . import check, demo, elastix, evaluate, install_commands, models, register, run, transform, transformix
 from .failures import exit_codes
 
 DESCRIPTION = "Registers medical images by what a pretrained network sees in them, with elastix parameter maps."
-EPILOG = "Exit codes: 0 done, 1 registration failed, 2 bad input. `elastix` keeps elastix's: 0, 1, 254, 255."
+EPILOG = (
+    "Exit codes: 0 done, 1 registration failed, 2 bad input. `elastix`, `transformix` have elastix's: 0, 1, 254, 255."
+)
+COMMANDS = (run, register, elastix, transform, transformix, check, evaluate, models, install_commands, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -19,7 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"elastix-impact {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (run, register, elastix, check, evaluate, models, demo):
+    for command in COMMANDS:
         command.add_parser(subparsers)
     return parser
 
@@ -27,11 +30,13 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's) and return its exit code.
 
-    ``--debug`` may stand anywhere but in the arguments of `elastix`, which are elastix's own.
+    ``--debug`` may stand anywhere but in the arguments of `elastix` and `transformix`, which are elastix's own.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["elastix"]:
         return elastix.run_elastix(words[1:])
+    if words[:1] == ["transformix"]:
+        return transformix.run_transformix(words[1:])
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     with exit_codes(debug=debug) as outcome:

@@ -37,7 +37,7 @@ def write_image(path: Path, data: Tensor, grid: Grid, pixel_type: str = "short",
         If the format is unknown or can't hold the image, the folder can't be written, or the disk is full.
     """
     path = Path(path)
-    _check_format(path, grid)
+    check_format(path, grid)
     vector = data.ndim == grid.dimension + 1
     array = _cast(data.detach().cpu().numpy(), pixel_type)
     image = sitk.GetImageFromArray(np.moveaxis(array, 0, -1) if vector else array, isVector=vector)
@@ -54,21 +54,22 @@ def write_image(path: Path, data: Tensor, grid: Grid, pixel_type: str = "short",
         _write(temporary, image, path, compress=compress)
 
 
-def _check_format(path: Path, grid: Grid) -> None:
+def check_format(path: Path, grid: Grid) -> None:
+    """Refuse a name whose format is unknown or can't hold an image on `grid`; raises OutputError."""
     name = path.name.lower()
     if not name.endswith(KNOWN_SUFFIXES):
         raise OutputError(
             "unknown image format",
             where=str(path),
             expected="one of " + " ".join(KNOWN_SUFFIXES),
-            remedy="Change ResultImageFormat",
+            remedy="Change its suffix (ResultImageFormat in a map)",
         )
     if grid.dimension > 2 and name.endswith(FLAT_SUFFIXES):
         raise OutputError(
             f"this format can't hold an image of {grid.dimension} dimensions",
             where=str(path),
             expected="one of " + " ".join(suffix for suffix in KNOWN_SUFFIXES if suffix not in FLAT_SUFFIXES),
-            remedy="Change ResultImageFormat",
+            remedy="Change its suffix (ResultImageFormat in a map)",
         )
 
 

@@ -22,7 +22,7 @@ from .nifti import is_nifti, read_leaning, without_twin
 from .pixels import is_colour, is_complex, pixel_type_of
 from .warning import InputWarning
 
-__all__ = ["grid_of", "read_file", "read_image", "read_labels", "write_image"]
+__all__ = ["check_file", "grid_of", "read_file", "read_image", "read_labels", "write_image"]
 
 _LUMINANCE = (0.299, 0.587, 0.114)
 
@@ -83,7 +83,7 @@ def read_file(path: Path) -> sitk.Image:
     """The image in a file or a DICOM folder as SimpleITK has it, whatever its voxels; raises ImageError."""
     if os.path.isdir(path):  # Path.is_dir raises where a parent may not be entered
         return read_series(path)
-    _check_file(path)
+    check_file(path)
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
         with without_twin(path) as alone, library_chatter_off():
@@ -101,11 +101,11 @@ def read_file(path: Path) -> sitk.Image:
         raise _damaged(path, essence(error)) from error
 
 
-def _check_file(path: Path) -> None:
-    """Refuse a file that is missing, closed to us, empty or not whole."""
+def check_file(path: Path, what: str = "image") -> None:
+    """Refuse a file, called `what`, that is missing, closed to us, empty or not whole; raises ImageError."""
     try:
         if not path.exists():
-            raise ImageError("no such image", where=str(path), remedy=_near_names(path))
+            raise ImageError(f"no such {what}", where=str(path), remedy=_near_names(path))
         if path.stat().st_size == 0:
             raise ImageError("the file is empty", where=str(path), remedy="Copy or export the image again")
         with path.open("rb"):

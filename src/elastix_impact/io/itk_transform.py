@@ -17,10 +17,10 @@ from elastix_impact.typing import FeatureVolume
 from .atomic import written_whole
 from .displacement_field import field_to_itk, is_field_file, read_displacement_field
 from .itk_reading import read_itk_transform
-from .transform_file import read_transform_chain, read_transform_file
+from .transform_file import TransformRecord, read_transform_chain, read_transform_file
 
 __all__ = [
-    "read_fixed_grid",
+    "read_elastix_record",
     "read_initial_transform",
     "read_itk_transform",
     "write_itk_field",
@@ -44,8 +44,8 @@ def read_initial_transform(path: Path) -> AbstractTransform:
     return read_displacement_field(path) if is_field_file(path) else read_transform_chain(path)
 
 
-def read_fixed_grid(path: Path) -> Grid | None:
-    """The fixed image's grid that a transform file of elastix names; None for other kinds of file.
+def read_elastix_record(path: Path) -> TransformRecord | None:
+    """What a transform file of elastix says beside its transform: fixed grid, resampling; None for other files.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def read_fixed_grid(path: Path) -> Grid | None:
             where=str(path),
             remedy="Use elastix-impact transformix, which does the same to the images",
         )
-    return record.fixed_grid
+    return record
 
 
 def _is_itk_file(path: Path) -> bool:
@@ -119,7 +119,7 @@ def _to_itk(transform: AbstractTransform, path: Path) -> sitk.Transform:
             raise TransformFileError(
                 "transforms that are added can't be written in ITK's form, which applies one after the other",
                 where=str(path),
-                remedy='Use (HowToCombineTransforms "Compose")',
+                remedy='Use (HowToCombineTransforms "Compose"), or write a displacement field (--export-as field)',
             )
         case CompositeTransform():
             composite = sitk.CompositeTransform(transform.dimension)

@@ -1,6 +1,7 @@
 """Landmarks from files and into files, as world points; and which of two images belong together."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import final
@@ -11,17 +12,25 @@ from elastix_impact.typing import Points
 
 from .atomic import write_text_whole
 from .landmark_formats import parse_points
+from .landmark_texts import landmark_text
 from .warning import InputWarning
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class Landmarks:
-    """World points in mm, float64 (N, D), with their labels where the file has some."""
+    """World points in mm, float64 (N, D), with their labels where the file has some.
+
+    Attributes
+    ----------
+    were_indices
+        Whether the file gave voxel indices.
+    """
 
     world_points: Points
     labels: tuple[str, ...] | None
     source: str
+    were_indices: bool = False
 
 
 def read_points(path: Path, grid: Grid | None) -> Landmarks:
@@ -62,7 +71,7 @@ def read_points(path: Path, grid: Grid | None) -> Landmarks:
         raise LandmarkError(
             f"{table.points.shape[1]}-D indices for an image of {grid.dimension} dimensions", where=str(path)
         )
-    return Landmarks(grid.to_world(table.points), table.labels, str(path))
+    return Landmarks(grid.to_world(table.points), table.labels, str(path), were_indices=True)
 
 
 def pair_landmarks(fixed: Landmarks, moving: Landmarks) -> tuple[Points, Points]:
@@ -103,7 +112,7 @@ def pair_landmarks(fixed: Landmarks, moving: Landmarks) -> tuple[Points, Points]
     return fixed.world_points, moving.world_points
 
 
-def write_points(path: Path, world_points: Points) -> None:
-    """Write world points in mm (N, D) in elastix's form; raises OutputError."""
-    lines = [" ".join(repr(c) for c in row) for row in world_points.double().tolist()]
-    write_text_whole(Path(path), "\n".join(["point", str(len(lines)), *lines]) + "\n")
+def write_points(path: Path, world_points: Points, labels: Sequence[str] | None = None) -> None:
+    """Write world points in mm (N, D) in the form of the suffix, as `read_points` knows them; raises OutputError."""
+    path = Path(path)
+    write_text_whole(path, landmark_text(path, [tuple(row) for row in world_points.double().tolist()], labels))

@@ -20,6 +20,7 @@ Combination = Literal["Compose", "Add"]
 _NO_INITIAL = "NoInitialTransform"
 _ORDERS = {"FinalNearestNeighborInterpolator": 0, "FinalLinearInterpolator": 1}
 """Interpolators whose order is in their name."""
+_SPLINES = ("FinalBSplineInterpolator", "FinalBSplineInterpolatorFloat")
 _EXPECTED = "elastix's TransformParameters.<i>.txt or .toml, or ITK's .tfm, .txt, .h5 or .mat"
 
 
@@ -208,7 +209,10 @@ def _beside(name: Path, path: Path) -> Path:
 
 
 def _resample_order(keys: Keys) -> int:
-    order = _ORDERS.get(keys.text("ResampleInterpolator", ""))
+    name = keys.text("ResampleInterpolator", "FinalBSplineInterpolator")
+    if name not in (*_ORDERS, *_SPLINES):
+        raise keys.fault("ResampleInterpolator", f'"{name}" is unknown', ", ".join((*_ORDERS, *_SPLINES)))
+    order = _ORDERS.get(name)
     order = keys.integer("FinalBSplineInterpolationOrder", 3) if order is None else order
     if order not in range(6):
         raise keys.fault("FinalBSplineInterpolationOrder", f"is {order}", "0 to 5")

@@ -12,7 +12,7 @@ from elastix_impact.typing import FeatureVolume, Points, Volume
 
 from .base import AbstractTransform
 from .bspline import BSplineTransform
-from .inverse import invert_linear, invert_points
+from .inverse import Inversion, invert_linear, invert_points
 
 _CHUNK = 1 << 17
 """Voxels handled at once."""
@@ -75,7 +75,9 @@ def field_transform(displacements: FeatureVolume, grid: Grid) -> BSplineTransfor
     return BSplineTransform(padded.flatten(), lattice, 1)
 
 
-def inverse_on(transform: AbstractTransform, grid: Grid, domain: Grid | None = None) -> AbstractTransform:
+def inverse_on(
+    transform: AbstractTransform, grid: Grid, domain: Grid | None = None
+) -> tuple[AbstractTransform, Inversion | None]:
     """The inverse: exact if linear, else a field of displacements on `grid`, exact at its voxels.
 
     Parameters
@@ -85,13 +87,21 @@ def inverse_on(transform: AbstractTransform, grid: Grid, domain: Grid | None = N
     domain
         Of the fixed image; see `invert_points`.
 
+    Returns
+    -------
+    inverse
+        Map from moving to fixed world points in mm, float64.
+    inversion
+        What happened at the voxels of `grid`, x running fastest; None if the transform is linear.
+
     Raises
     ------
     InputError
         If the transform can't be inverted on the grid.
     """
     if transform.is_linear:
-        return invert_linear(transform)
+        return invert_linear(transform), None
     world_points = grid.world_points()
-    displacements = invert_points(transform, world_points, domain).world_points - world_points
-    return field_transform(displacements.T.reshape(-1, *grid.shape), grid)
+    inversion = invert_points(transform, world_points, domain)
+    displacements = inversion.world_points - world_points
+    return field_transform(displacements.T.reshape(-1, *grid.shape), grid), inversion

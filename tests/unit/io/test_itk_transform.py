@@ -7,7 +7,7 @@ import torch
 
 from elastix_impact.errors import OutputError, TransformFileError
 from elastix_impact.io.itk_transform import (
-    read_fixed_grid,
+    read_elastix_record,
     read_initial_transform,
     read_itk_transform,
     write_itk_field,
@@ -249,13 +249,13 @@ def test_the_fixed_grid_is_known_of_elastix_files(tmp_path, suffix):
     grid = GRIDS["flipped"]
     path = tmp_path / f"t.{suffix}"
     write_transform_file(path, TransformRecord(transform=samples(grid)["affine"], fixed_grid=grid))
-    assert read_fixed_grid(path).same_as(grid)
+    assert read_elastix_record(path).fixed_grid.same_as(grid)
     write_itk_transform(tmp_path / "t.h5", samples(grid)["affine"])
-    assert read_fixed_grid(tmp_path / "t.h5") is None
+    assert read_elastix_record(tmp_path / "t.h5") is None
     record = TransformRecord(transform=samples(grid)["affine"], fixed_grid=grid, use_direction_cosines=False)
     write_transform_file(path, record)
     with pytest.raises(TransformFileError, match="UseDirectionCosines"):
-        read_fixed_grid(path)
+        read_elastix_record(path)
 
 
 @pytest.mark.parametrize("name", ["missing.tfm", "missing.txt", "."])
