@@ -19,7 +19,7 @@ from elastix_impact.transforms.inverse import invert_linear
 from .apply import apply_transform, carry_mesh_points, carry_points
 from .apply_request import ApplyRequest
 from .apply_scope import Scope, residual_note
-from .apply_targets import Target, plan_targets
+from .apply_targets import Target, make_room, plan_targets
 from .device import choose_threads, torch_settings
 
 
@@ -57,12 +57,18 @@ def _write(target: Target, scope: Scope, request: ApplyRequest) -> Applied:
         case "mesh":
             return _write_mesh(target, scope)
         case "field":
-            write_image(target.path, displacement_field(scope.used, scope.grid), scope.grid, "float")
-            return Applied(target.path, scope.note)
+            return _write_field(target.path, scope)
         case "jacobian":
             return _write_jacobian(target.path, scope, inverse=request.inverse)
         case "image" | "labels":
             return _write_image(target, scope, request.order)
+
+
+def _write_field(path: Path, scope: Scope) -> Applied:
+    displacements = displacement_field(scope.used, scope.grid)
+    make_room(path)
+    write_image(path, displacements, scope.grid, "float")
+    return Applied(path, scope.note)
 
 
 def _write_image(target: Target, scope: Scope, order: int) -> Applied:
@@ -71,6 +77,7 @@ def _write_image(target: Target, scope: Scope, order: int) -> Applied:
     image = read_labels(target.source) if labels else read_image(target.source, allow_constant=True)
     value = 0.0 if labels else scope.default_value
     result = apply_transform(scope.used, image, scope.grid, order=order, default_value=value, labels=labels)
+    make_room(target.path)
     write_image(target.path, result.data, result.grid, image.pixel_type, compress=True)
     return Applied(target.path, scope.note)
 
@@ -79,6 +86,7 @@ def _write_points(target: Target, scope: Scope) -> Applied:
     assert target.source is not None
     landmarks = read_points(target.source, scope.grid_of_points)
     carried, residual = carry_points(scope.transform, landmarks.world_points, scope.direction, str(target.source))
+    make_room(target.path)
     write_points(target.path, carried, landmarks.labels)
     return Applied(target.path, _carried_note(scope, residual))
 
@@ -87,6 +95,7 @@ def _write_mesh(target: Target, scope: Scope) -> Applied:
     assert target.source is not None
     mesh = read_mesh(target.source)
     carried, residual = carry_mesh_points(scope.transform, mesh.world_points, scope.direction, str(target.source))
+    make_room(target.path)
     write_mesh(target.path, mesh, carried)
     return Applied(target.path, _carried_note(scope, residual))
 
@@ -101,6 +110,7 @@ def _write_jacobian(path: Path, scope: Scope, *, inverse: bool) -> Applied:
     else:
         jacobians = jacobian_field(scope.transform, scope.grid)
     values = determinants(jacobians)
+    make_room(path)
     write_image(path, values, scope.grid, "float")
     folded = int((values <= 0).sum())
     return Applied(
@@ -110,16 +120,16 @@ def _write_jacobian(path: Path, scope: Scope, *, inverse: bool) -> Applied:
 
 def _export(path: Path, scope: Scope, request: ApplyRequest) -> Applied:
     if request.export_as == "field":
-        write_itk_field(path, displacement_field(scope.used, scope.grid), scope.grid)
+        displacements = displacement_field(scope.used, scope.grid)
+        make_room(path)
+        write_itk_field(path, displacements, scope.grid)
         return Applied(path, scope.note)
-    if not request.inverse:
-        write_itk_transform(path, scope.transform)
-        return Applied(path)
-    if not scope.transform.is_linear:
+    if request.inverse and not scope.transform.is_linear:
         raise InputError(
             "the inverse of this transform is known voxel by voxel only",
             where=str(path),
             remedy="Give --export-as field",
         )
-    write_itk_transform(path, invert_linear(scope.transform))
+    make_room(path)
+    write_itk_transform(path, invert_linear(scope.transform) if request.inverse else scope.transform)
     return Applied(path)

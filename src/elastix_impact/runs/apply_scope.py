@@ -106,7 +106,7 @@ class Scope:
             warnings.warn(
                 f"{lost} of {self.grid.number_of_voxels} voxels have no inverse: they come from beyond the fixed image",
                 InputWarning,
-                stacklevel=2,
+                stacklevel=1,
             )
         return inverse, inversion
 

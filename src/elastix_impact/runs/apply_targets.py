@@ -29,7 +29,7 @@ class Target:
 
 
 def plan_targets(request: ApplyRequest) -> list[Target]:
-    """The results of a request with their names; a folder of results is made.
+    """The results of a request with their names.
 
     Raises
     ------
@@ -55,6 +55,12 @@ def plan_targets(request: ApplyRequest) -> list[Target]:
     targets = _named(wanted, request.output)
     _check(targets)
     return targets
+
+
+def make_room(path: Path) -> None:
+    """Make the folder that a result goes into, just before it is written; raises OutputError."""
+    with output_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
 
 
 def _wanted(request: ApplyRequest) -> Iterator[tuple[Kind, Path | None]]:
@@ -86,8 +92,6 @@ def _named(wanted: list[tuple[Kind, Path | None]], output: Path | None) -> list[
         raise OutputError(
             f"{len(wanted)} results don't fit into one file", where=str(output), remedy="Give a folder with --output"
         )
-    with output_errors(output):
-        output.mkdir(parents=True, exist_ok=True)
     return [Target(kind, source, output / _name(kind, source)) for kind, source in wanted]
 
 
