@@ -4,6 +4,7 @@ from .evaluation.landmarks import target_registration_error as target_registrati
 from .geometry.grid import Grid as Grid
 from .geometry.image import Image as Image
 from .io.images import read_image as read_image
+from .io.images import read_labels as read_labels
 from .io.images import write_image as write_image
 from .io.itk_transform import read_initial_transform as read_initial_transform
 from .io.masks import read_mask as read_mask
@@ -14,6 +15,8 @@ from .parameters.text import read_parameter_map as read_parameter_map
 from .registration.register import register as register
 from .registration.result import RegistrationResult as RegistrationResult
 from .registration.result import StopReason as StopReason
+from .runs.apply import apply_transform as apply_transform
+from .transforms.inverse import invert_points as invert_points
 from .transforms.resample import resample as resample
 from .zoo.export.mind import export_mind as export_mind
 from .zoo.inspect import inspect_model as inspect_model
