@@ -1,4 +1,4 @@
-"""`elastix-impact models`: make feature models, and look into model files."""
+"""`elastix-impact models`: get or make feature models, and look into model files."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .common import json_text, positive
 from .failures import say_warning
+from .models_fetch import add_actions
 
 if TYPE_CHECKING:
     from elastix_impact.zoo.inspect import LayerGeometry, ModelReport
@@ -19,8 +20,10 @@ WHAT_LOADING_MEANS = (
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the parser."""
-    parser = subparsers.add_parser("models", help="make and inspect feature models", description=__doc__)
+    words = "list, download, make and inspect feature models"
+    parser = subparsers.add_parser("models", help=words, description=__doc__)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    add_actions(actions)
     _add_export(actions)
     inspect = actions.add_parser("inspect", help="what a model file takes and gives", description=_INSPECT)
     inspect.add_argument("files", nargs="+", type=Path, metavar="FILE", help="TorchScript files (.pt)")

@@ -1,0 +1,143 @@
+"""Downloads from a server that speaks the hub's protocol: good, broken off, changed, absent, unreachable."""
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+
+from elastix_impact.errors import ModelError, OutputError
+from elastix_impact.zoo.catalog import REPOSITORY, find_entry
+from elastix_impact.zoo.fetch import LOCK_NAME, fetch_models
+from hub_server import COMMIT, Hub, serving
+
+pytestmark = pytest.mark.usefixtures("no_waiting")
+
+BYTES = random.Random(0).randbytes(200_000)
+M730 = find_entry("TS/M730")
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library waits longer and longer between attempts."""
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    with serving(Hub({"TS/M730.pt": BYTES, "TS/M291.pt": BYTES[::-1]}, REPOSITORY)) as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.url)
+        yield running
+
+
+def test_a_file_comes_whole_with_its_hash_and_commit(hub: Hub, tmp_path: Path) -> None:
+    said: list[str] = []
+    (model,) = fetch_models([M730], tmp_path / "Models", report=said.append)
+    path = tmp_path / "Models" / "TS" / "M730.pt"
+    assert path.read_bytes() == BYTES
+    assert (model.revision, model.sha256, model.fresh) == (COMMIT, hashlib.sha256(BYTES).hexdigest(), True)
+    lock = json.loads((tmp_path / "Models" / LOCK_NAME).read_text(encoding="utf-8"))
+    assert lock["TS/M730.pt"] == {
+        "name": "TS/M730.pt", "revision": COMMIT, "sha256": model.sha256, "size": len(BYTES)
+    }  # fmt: skip
+    assert "fetched" in said[0]
+    assert {entry.name for entry in (tmp_path / "Models").rglob("*")} == {"TS", "M730.pt", LOCK_NAME}
+
+
+def test_what_is_there_is_not_fetched_again_and_what_was_spoilt_is(hub: Hub, tmp_path: Path) -> None:
+    fetch_models([M730], tmp_path)
+    hub.requests.clear()
+    (again,) = fetch_models([M730], tmp_path)
+    assert not again.fresh
+    assert hub.requests == []
+    (tmp_path / "TS" / "M730.pt").write_bytes(b"spoilt")
+    (mended,) = fetch_models([M730], tmp_path)
+    assert mended.fresh
+    assert (tmp_path / "TS" / "M730.pt").read_bytes() == BYTES
+
+
+def test_only_what_is_asked_for_comes(hub: Hub, tmp_path: Path) -> None:
+    fetch_models([M730], tmp_path)
+    assert not any("M291" in path for _, path, _ in hub.requests)
+
+
+def test_a_broken_connection_is_taken_up_again(hub: Hub, tmp_path: Path) -> None:
+    hub.cut_after, hub.cuts = 1000, 1
+    fetch_models([M730], tmp_path)
+    assert (tmp_path / "TS" / "M730.pt").read_bytes() == BYTES
+
+
+def test_what_comes_incomplete_never_gets_the_good_name(hub: Hub, tmp_path: Path) -> None:
+    hub.cut_after, hub.cuts = 50_000, 1000
+    folder = tmp_path / "Models"
+    with pytest.raises(ModelError, match="un the command again"):
+        fetch_models([M730], folder)
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    hub.cuts = 0
+    fetch_models([M730], folder)
+    assert (folder / "TS" / "M730.pt").read_bytes() == BYTES
+
+
+def test_other_bytes_than_before_are_refused_until_accepted(hub: Hub, tmp_path: Path) -> None:
+    fetch_models([M730], tmp_path)
+    lock = json.loads((tmp_path / LOCK_NAME).read_text(encoding="utf-8"))
+    lock["TS/M730.pt"]["sha256"] = "0" * 64
+    (tmp_path / LOCK_NAME).write_text(json.dumps(lock), encoding="utf-8")
+    (tmp_path / "TS" / "M730.pt").unlink()
+    with pytest.raises(ModelError, match=r"000000000000\.\.\. was fetched before.*--accept-changes"):
+        fetch_models([M730], tmp_path)
+    assert not (tmp_path / "TS" / "M730.pt").exists()
+    (model,) = fetch_models([M730], tmp_path, accept_changes=True)
+    assert model.fresh
+
+
+def test_a_file_that_the_hub_lacks(hub: Hub, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match='no such file at revision "main"'):
+        fetch_models([find_entry("TS/M731")], tmp_path)
+
+
+def test_a_revision_that_the_hub_lacks(hub: Hub, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match='no revision "gone"'):
+        fetch_models([M730], tmp_path, revision="gone")
+
+
+def test_no_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ModelError, match=r"can't be reached.*copy the file into the folder by hand"):
+        fetch_models([M730], tmp_path / "Models")
+
+
+def test_a_folder_that_cannot_be_written(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "Models").write_text("a file", encoding="ascii")
+    with pytest.raises(OutputError, match="folder that can be written"):
+        fetch_models([M730], tmp_path / "Models")
+
+
+def test_a_damaged_lock_is_named(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / LOCK_NAME).write_text("{", encoding="ascii")
+    with pytest.raises(ModelError, match=f"{LOCK_NAME}.*Delete it"):
+        fetch_models([M730], tmp_path)
+
+
+def test_the_command_downloads_and_makes_mind_itself(hub: Hub, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "elastix_impact", "models", "download", "M730_2_Layers", "MIND/R1D2_2D"]
+    environment = os.environ | {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [*command, "--to", str(tmp_path / "Models")], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    names = ["MIND/R1D2_2D.pt", "TS/M730.pt"]
+    assert done.stdout.splitlines() == [str(tmp_path / "Models" / name) for name in names]
+    assert "made from code" in done.stderr
+    missing = subprocess.run([*command[:-2], "TS/M7777"], env=environment, capture_output=True, text=True, check=False)
+    assert missing.returncode == 2
+    assert "Did you mean" in missing.stderr
+    assert "Traceback" not in missing.stderr
