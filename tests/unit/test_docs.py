@@ -7,20 +7,27 @@ import shlex
 from pathlib import Path
 
 import pytest
+import SimpleITK as sitk
+import torch
 
 from elastix_impact.cli.main import main
+from elastix_impact.io.images import read_image
+from elastix_impact.io.transform_file import TransformRecord, write_transform_file
+from elastix_impact.transforms.translation import TranslationTransform
 from small_case import write_small_case
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks" / "README.md"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = sorted(
-    set(
-        re.findall(
-            r"^(?:\| `)?(elastix-impact (?:check|register|run|elastix|evaluate|models|demo)[^`\n]*)", README, re.M
-        )
-    )
-)
+APPLYING = (ROOT / "docs" / "applying.md").read_text(encoding="utf-8")
+
+
+def commands_of(page):
+    """The command lines of a page, in tables and in blocks."""
+    return sorted(set(re.findall(r"^(?:\| `)?(elastix-impact [a-z][^`\n]*)", page, re.M)))
+
+
+COMMANDS = commands_of(README)
 
 
 @pytest.mark.parametrize("module", ["grid"])
@@ -30,7 +37,7 @@ def test_examples_in_docstrings(module):
     assert result.failed == 0
 
 
-@pytest.mark.parametrize("page", ["coordinates", "training"])
+@pytest.mark.parametrize("page", ["applying", "coordinates", "training"])
 def test_examples_in_chapters(page):
     result = doctest.testfile(
         str(ROOT / "docs" / f"{page}.md"), module_relative=False, encoding="utf-8", optionflags=doctest.ELLIPSIS
@@ -54,12 +61,12 @@ def test_links_lead_to_files(page):
 def test_commands_of_the_readme_are_the_commands_there_are(capsys):
     assert len(COMMANDS) >= 9
     assert main(["--help"]) == 0
-    listed = set(re.findall(r"^    (\w+) ", capsys.readouterr().out, re.M))
+    listed = set(re.findall(r"^    ([a-z][a-z-]*)(?: |$)", capsys.readouterr().out, re.M))
     assert {shlex.split(command)[1] for command in COMMANDS} == listed
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if "..." not in c])
-def test_commands_of_the_readme_run_on_a_small_case(command, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("command", [c for c in [*COMMANDS, *commands_of(APPLYING)] if "..." not in c])
+def test_commands_of_the_pages_run_on_a_small_case(command, tmp_path, monkeypatch, capsys):
     """Each command as written, with files of the names that it uses."""
     data = write_small_case(tmp_path / "Data")
     places = {
@@ -67,9 +74,11 @@ def test_commands_of_the_readme_run_on_a_small_case(command, tmp_path, monkeypat
         "M": data / "MovingImage.mha", "MAP": data / "ParameterMap.txt", "ParameterMap.txt": data / "ParameterMap.txt",
         "P": data / "Fixed_landmarks.txt", "Q": data / "Moving_landmarks.txt", "T": tmp_path / "T.tfm",
         "FILE.pt": data / "Models" / "MIND" / "R1D2_3D.pt", "DIR": tmp_path / "DIR",
+        "TransformParameters.1.txt": tmp_path / "TransformParameters.1.txt",
     }  # fmt: skip
-    import SimpleITK as sitk
-
+    shift = TranslationTransform(torch.tensor([5.0, -4.0, 3.0], dtype=torch.float64))
+    record = TransformRecord(transform=shift, fixed_grid=read_image(data / "FixedImage.mha").grid)
+    write_transform_file(places["TransformParameters.1.txt"], record)
     sitk.WriteTransform(sitk.TranslationTransform(3, (5.0, -4.0, 3.0)), str(places["T"]))
     places["DIR"].mkdir()
     text = (data / "ParameterMap.txt").read_text()
