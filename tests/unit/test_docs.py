@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import huggingface_hub.constants
 import pytest
 import SimpleITK as sitk
 import torch
@@ -14,6 +15,8 @@ from elastix_impact.cli.main import main
 from elastix_impact.io.images import read_image
 from elastix_impact.io.transform_file import TransformRecord, write_transform_file
 from elastix_impact.transforms.translation import TranslationTransform
+from elastix_impact.zoo.catalog import REPOSITORY
+from hub_server import Hub, serving
 from small_case import write_small_case
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +68,16 @@ def test_commands_of_the_readme_are_the_commands_there_are(capsys):
     assert {shlex.split(command)[1] for command in COMMANDS} == listed
 
 
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A hub on this machine with the model that the pages name."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    with serving(Hub({"TS/M730.pt": b"a model"}, REPOSITORY)) as running:
+        monkeypatch.setenv("HF_ENDPOINT", running.url)
+        yield running
+
+
+@pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("command", [c for c in [*COMMANDS, *commands_of(APPLYING)] if "..." not in c])
 def test_commands_of_the_pages_run_on_a_small_case(command, tmp_path, monkeypatch, capsys):
     """Each command as written, with files of the names that it uses."""
