@@ -9,15 +9,20 @@ import torch
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.metrics.base import AbstractMetric
+from elastix_impact.metrics.combine import CombinedMetric, MetricTerm
+from elastix_impact.metrics.displacement import DisplacementMagnitude
+from elastix_impact.metrics.histogram import HistogramSettings
 from elastix_impact.metrics.impact.features import ModelInput
 from elastix_impact.metrics.impact.jacobian import JacobianImpact
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.static import StaticImpact
+from elastix_impact.metrics.mattes import MattesMutualInformation
 from elastix_impact.optimizers.asgd import AdaptiveStochasticGradientDescent, AsgdSettings
 from elastix_impact.optimizers.base import AbstractOptimizer
 from elastix_impact.optimizers.gradient_descent import GradientDescentSettings, StandardGradientDescent
 from elastix_impact.registration import loop
 from elastix_impact.samplers.base import AbstractSampler
+from elastix_impact.samplers.joint import JointSampler
 from elastix_impact.samplers.random import RandomCoordinateSampler, RandomSampler
 from elastix_impact.samplers.region import RandomRegionSampler
 from elastix_impact.transforms.affine import AffineTransform, identity_parameters
@@ -78,11 +83,24 @@ def _jacobian(dimension: int, gradient: Any) -> Callable[[dict[int, Any]], Abstr
     return make
 
 
+def _sum(models: dict[int, Any]) -> AbstractMetric:
+    """IMPACT beside mutual information and a penalty, with weights that follow the gradients."""
+    pair = _image(0), _image(1), Image(MASK, GRID)
+    information = MattesMutualInformation(*pair, fixed_mask=Image(MASK, GRID), settings=HistogramSettings())
+    terms = [
+        MetricTerm("Metric0", _static(models), 1.0),
+        MetricTerm("Metric1", information, 0.5),
+        MetricTerm("Metric2", DisplacementMagnitude(Image(MASK, GRID)), 0.1),
+    ]
+    return CombinedMetric(terms, use_relative_weights=True)
+
+
 METRICS: dict[str, Callable[[dict[int, Any]], AbstractMetric]] = {
     "static": _static,
     "jacobian exact": _jacobian(3, "Exact"),
     "jacobian centre": _jacobian(3, "Center"),
     "jacobian planes": _jacobian(2, "Exact"),
+    "sum": _sum,
 }
 SPLINE = BSplineTransform(torch.zeros(3 * LATTICE.number_of_voxels), LATTICE)
 AFFINE = AffineTransform(identity_parameters(3).float(), (0.0, 0.0, 0.0))
@@ -96,6 +114,7 @@ SAMPLERS: dict[str, AbstractSampler] = {
     "random": RandomSampler(GRID, MASK, 50, "cpu"),
     "coordinate": RandomCoordinateSampler(GRID, MASK, 50, "cpu"),
     "region": RandomRegionSampler(GRID, MASK, 50, "cpu"),
+    "joint": JointSampler([RandomSampler(GRID, MASK, 20, "cpu"), RandomCoordinateSampler(GRID, MASK, 30, "cpu")]),
 }
 OPTIMIZERS: dict[str, AbstractOptimizer[Any]] = {
     "asgd": AdaptiveStochasticGradientDescent(AsgdSettings(a=10.0)),

@@ -10,6 +10,7 @@ from elastix_impact.errors import InputError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.samplers.fixed import FullSampler, GridSampler
+from elastix_impact.samplers.joint import JointSampler
 from elastix_impact.samplers.random import RandomCoordinateSampler, RandomSampler
 from elastix_impact.samplers.region import RandomRegionSampler
 
@@ -22,8 +23,11 @@ MAKERS: dict[str, Make] = {
     "Random": lambda grid, mask: RandomSampler(grid, mask, COUNT, "cpu"),
     "RandomCoordinate": lambda grid, mask: RandomCoordinateSampler(grid, mask, COUNT, "cpu"),
     "RandomRegion": lambda grid, mask: RandomRegionSampler(grid, mask, COUNT, "cpu"),
+    "Joint": lambda grid, mask: JointSampler(
+        [RandomCoordinateSampler(grid, mask, COUNT - 100, "cpu"), RandomSampler(grid, mask, 100, "cpu")]
+    ),
 }
-RANDOM = ["Random", "RandomCoordinate", "RandomRegion"]
+RANDOM = ["Random", "RandomCoordinate", "RandomRegion", "Joint"]
 ON_VOXELS = ["Full", "GridByNumber", "GridBySpacing", "Random"]
 
 
@@ -114,7 +118,12 @@ def test_a_mask_of_another_shape_is_refused(kind: str, grid: Grid) -> None:
         MAKERS[kind](grid, torch.ones((2,) * grid.dimension, dtype=torch.bool))
 
 
-@pytest.mark.parametrize("kind", RANDOM)
+def test_a_joint_sampler_needs_a_sampler() -> None:
+    with pytest.raises(InputError, match="no sampler"):
+        JointSampler([])
+
+
+@pytest.mark.parametrize("kind", [kind for kind in RANDOM if kind != "Joint"])
 def test_no_samples_are_refused(kind: str, grid: Grid) -> None:
     classes = {
         "Random": RandomSampler,
