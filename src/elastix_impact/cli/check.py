@@ -77,6 +77,8 @@ def _as_text(name: str, resolution: "Resolution", effective: bool) -> str:
     parts = ["\n".join(f"{problem.severity}: {problem}" for problem in resolution.problems)]
     if resolution.plan is not None:
         parts.append(level_table(resolution.plan))
+    elif resolution.handed_on is not None:
+        parts.append(f"{name}: handed on to itk-elastix because of {', '.join(resolution.handed_on.components)}")
     else:
         count = sum(problem.severity == "error" for problem in resolution.problems)
         parts.append(f"{name}: {counted(count, 'error')}; the map can't be run")
@@ -90,5 +92,6 @@ def _as_json(name: str, resolution: "Resolution", effective: bool) -> dict[str, 
         "map": name,
         "ok": not _faulty(resolution),
         "problems": [asdict(problem) for problem in resolution.problems],
-        "plan": None if resolution.plan is None else resolution.plan.to_json(),
+        "native": resolution.plan is not None,
+        "plan": None if resolution.stage is None else resolution.stage.to_json(),
     } | ({"effective": [asdict(value) for value in resolution.effective]} if effective else {})

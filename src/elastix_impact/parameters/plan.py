@@ -275,6 +275,24 @@ class OutputPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HandedOnPlan:
+    """A map that itk-elastix runs, because of `components` that are not native."""
+
+    source: str
+    components: tuple[str, ...]
+    several_metrics: bool
+    use_direction_cosines: bool
+    fixed_internal_pixel_type: str
+    moving_internal_pixel_type: str
+    how_to_combine_transforms: Combination
+    output: OutputPlan
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain dictionaries, lists and numbers."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RegistrationPlan:
     """Everything that one parameter map asks for."""
 
@@ -293,3 +311,6 @@ class RegistrationPlan:
     def to_json(self) -> dict[str, Any]:
         """The plan as plain dictionaries, lists and numbers."""
         return dataclasses.asdict(self)
+
+
+StagePlan = RegistrationPlan | HandedOnPlan

@@ -41,6 +41,8 @@ class EffectiveValue:
 class Reader:
     """Reads one raw map, notes faults in `problems`, and remembers what it read.
 
+    `foreign` holds the components that elastix knows and that do not run natively, where the map can be handed on.
+
     A list that is too short falls back to its first value, as in elastix. A name with a component's label before it,
     e.g. ``Optimizer0MaximumNumberOfIterations``, goes before the plain name. Where a value is at fault the default, or
     a harmless value, is returned, so that reading goes on.
@@ -50,6 +52,7 @@ class Reader:
         self.raw = raw
         self.problems: list[Problem] = []
         self.used: set[str] = set()
+        self.foreign: list[str] = []
         self._read_values: dict[str, dict[int, tuple[str, str]]] = {}
         self._number = 0
         self._labelled: dict[tuple[int, str], list[str]] = {}

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast, final
 
+from elastix_impact.errors import ParameterMapError
+
 from .lint import lint
 from .names import COMPONENTS
-from .plan import Combination, RegistrationPlan
+from .native import RESAMPLE_INTERPOLATORS, TWINS
+from .plan import Combination, HandedOnPlan, RegistrationPlan, StagePlan
 from .problems import Problem, raise_if_errors
 from .raw import RawParameterMap
 from .reader import EffectiveValue, Reader
@@ -30,16 +33,24 @@ class Resolution:
     Attributes
     ----------
     plan
-        None if there is an error.
+        None if there is an error, or the map is handed on.
     problems
         Errors, warnings and hints, by line.
     effective
         Every value that was read, defaults included.
+    handed_on
+        The plan of a map that has no IMPACT and needs components that are not native, else None.
     """
 
     plan: RegistrationPlan | None
     problems: tuple[Problem, ...]
     effective: tuple[EffectiveValue, ...] = ()
+    handed_on: HandedOnPlan | None = None
+
+    @property
+    def stage(self) -> StagePlan | None:
+        """What runs, natively or not; None if there is an error."""
+        return self.plan or self.handed_on
 
 
 def plan_or_raise(raw: RawParameterMap, *, dimension: int | None = None) -> RegistrationPlan:
@@ -52,7 +63,10 @@ def plan_or_raise(raw: RawParameterMap, *, dimension: int | None = None) -> Regi
     """
     resolution = resolve(raw, dimension=dimension)
     raise_if_errors(resolution.problems)
-    assert resolution.plan is not None
+    if resolution.plan is None:
+        raise ParameterMapError(
+            "this map does not run natively, but only as a stage of a run, by itk-elastix", where=raw.source
+        )
     return resolution.plan
 
 
@@ -70,12 +84,15 @@ def resolve(raw: RawParameterMap, *, dimension: int | None = None) -> Resolution
     components = resolve_components(reader)
     levels = _number_of_levels(reader)
     plan = None if components is None else _plan(reader, components, levels, dimension)
+    handed_on = _handed_on(reader, dimension, levels) if reader.foreign else None
     names = lint(raw, reader.used, levels, complete=plan is not None)
     if components is None:
         names = [problem for problem in names if problem.severity != "hint"]
     problems = tuple(sorted((*raw.faults, *reader.problems, *names), key=lambda problem: problem.line))
     faulty = any(problem.severity == "error" for problem in problems)
-    return Resolution(None if faulty else plan, problems, reader.effective())
+    if faulty:
+        return Resolution(None, problems, reader.effective())
+    return Resolution(plan, problems, reader.effective(), handed_on)
 
 
 def _not_a_map(raw: RawParameterMap) -> Problem | None:
@@ -112,6 +129,23 @@ def _plan(reader: Reader, components: Components, number: int, known_dimension: 
         transform=transform,
         levels=levels,
         output=output,
+    )
+
+
+def _handed_on(reader: Reader, known_dimension: int | None, levels: int) -> HandedOnPlan:
+    """What a run must know of a map that itk-elastix runs; elastix checks the rest."""
+    dimension = resolve_dimension(reader, known_dimension, levels)
+    resampler = reader.text("ResampleInterpolator")
+    kind = RESAMPLE_INTERPOLATORS.get(TWINS.get(resampler, resampler), "BSpline")
+    return HandedOnPlan(
+        source=reader.raw.source,
+        components=tuple(reader.foreign),
+        several_metrics=reader.count("Metric") > 1,
+        use_direction_cosines=reader.boolean("UseDirectionCosines"),
+        fixed_internal_pixel_type=reader.text("FixedInternalImagePixelType"),
+        moving_internal_pixel_type=reader.text("MovingInternalImagePixelType"),
+        how_to_combine_transforms=cast(Combination, reader.text("HowToCombineTransforms")),
+        output=resolve_output(reader, kind, dimension),
     )
 
 

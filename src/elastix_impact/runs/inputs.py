@@ -13,7 +13,7 @@ from elastix_impact.io.itk_transform import read_initial_transform
 from elastix_impact.io.masks import read_mask
 from elastix_impact.io.points import pair_landmarks, read_points
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan
+from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan, StagePlan
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
 
@@ -51,7 +51,7 @@ class CaseInputs:
         return facts
 
 
-def read_inputs(case: Case, first: RegistrationPlan) -> CaseInputs:
+def read_inputs(case: Case, first: StagePlan) -> CaseInputs:
     """Read and check the inputs of a case whose first stage is `first`.
 
     Raises
@@ -65,7 +65,7 @@ def read_inputs(case: Case, first: RegistrationPlan) -> CaseInputs:
     initial = _initial_transform(case, first, fixed.grid)
     fixed_mask = None if case.fixed_mask is None else read_mask(case.fixed_mask, fixed.grid)
     moving_mask = None if case.moving_mask is None else read_mask(case.moving_mask, moving.grid)
-    if not _aligns_by_itself(first):
+    if isinstance(first, RegistrationPlan) and not _aligns_by_itself(first):
         seen = (fixed, moving) if first.use_direction_cosines else (without_direction(fixed), without_direction(moving))
         check_overlap(*seen, initial, first.levels[0].required_ratio_of_valid_samples)
         if first.use_direction_cosines:
@@ -78,9 +78,9 @@ def _aligns_by_itself(plan: RegistrationPlan) -> bool:
     return isinstance(transform, LinearTransformPlan) and transform.automatic_initialisation is not None
 
 
-def _initial_transform(case: Case, first: RegistrationPlan, fixed_grid: Grid) -> AbstractTransform | None:
+def _initial_transform(case: Case, first: StagePlan, fixed_grid: Grid) -> AbstractTransform | None:
     path = case.initial_transform
-    if path is None and first.initial_transform is not None:
+    if path is None and isinstance(first, RegistrationPlan) and first.initial_transform is not None:
         path = Path(first.initial_transform)
     if path is None:
         return None

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import final
 
 from elastix_impact.errors import ModelError, ParameterMapError
+from elastix_impact.io.itk_elastix import itk_elastix_version
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.parameters.plan import RegistrationPlan
+from elastix_impact.parameters.plan import HandedOnPlan, StagePlan
 from elastix_impact.parameters.problems import Problem, raise_if_errors
 from elastix_impact.parameters.raw import RawParameterMap
 from elastix_impact.parameters.resolve import resolve
@@ -38,7 +39,7 @@ class CasePlan:
     """
 
     raw: tuple[RawParameterMap, ...]
-    stages: tuple[RegistrationPlan, ...]
+    stages: tuple[StagePlan, ...]
     finders: tuple[FindModel, ...]
     hints: tuple[str, ...]
     seed: int | None
@@ -67,6 +68,12 @@ def plan_case(maps: tuple[Path, ...], seed: int | None, data_folder: Path | None
     for problem in problems:
         if problem.severity == "warning":
             warnings.warn(str(problem), InputWarning, stacklevel=2)
+    for stage in stages:
+        if isinstance(stage, HandedOnPlan):
+            because = ", ".join(stage.components)
+            version = itk_elastix_version(stage.source, because)
+            text = f"{stage.source}: handed on to itk-elastix {version}, because {because} does not run natively"
+            warnings.warn(text, InputWarning, stacklevel=2)
     hints = tuple(str(problem) for problem in problems if problem.severity == "hint")
     return CasePlan(raw, stages, tuple(_finder(path.parent, data_folder) for path in maps), hints, seed)
 
@@ -99,12 +106,18 @@ def _read_all(maps: tuple[Path, ...]) -> tuple[tuple[RawParameterMap, ...], tupl
 
 def _resolve_all(
     raw: tuple[RawParameterMap, ...], dimension: int | None, seed: int | None, faults: tuple[Problem, ...] = ()
-) -> tuple[tuple[RegistrationPlan, ...], tuple[Problem, ...]]:
+) -> tuple[tuple[StagePlan, ...], tuple[Problem, ...]]:
     resolutions = [resolve(one, dimension=dimension) for one in raw]
     problems = (*faults, *(problem for resolution in resolutions for problem in resolution.problems))
     raise_if_errors(problems)
-    plans = [resolution.plan for resolution in resolutions if resolution.plan is not None]
-    return tuple(plan if seed is None else replace(plan, random_seed=seed) for plan in plans), problems
+    plans = [resolution.stage for resolution in resolutions if resolution.stage is not None]
+    return tuple(_with_seed(plan, seed) for plan in plans), problems
+
+
+def _with_seed(plan: StagePlan, seed: int | None) -> StagePlan:
+    if seed is None or isinstance(plan, HandedOnPlan):
+        return plan
+    return replace(plan, random_seed=seed)
 
 
 def _finder(map_folder: Path, data_folder: Path | None) -> FindModel:
@@ -125,7 +138,7 @@ def find_models(plan: CasePlan) -> tuple[Path, ...]:
     found: dict[Path, None] = {}
     missing: dict[str, ModelError] = {}
     for stage, find in zip(plan.stages, plan.finders):
-        for level in stage.levels:
+        for level in () if isinstance(stage, HandedOnPlan) else stage.levels:
             for model in level.models:
                 try:
                     found[find(model.path, model.dimension)] = None

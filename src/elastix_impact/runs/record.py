@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal, final
+from typing import Any, Literal, Protocol, final
 
 import torch
 
@@ -25,6 +25,14 @@ Status = Literal["running", "complete", "failed", "interrupted", "error"]
 
 FILE_NAME = "registration.json"
 FORMAT_VERSION = 1
+
+
+class StageReport(Protocol):
+    """What the record holds of a stage, whoever ran it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The stage as plain dictionaries."""
+        ...
 
 
 @final
@@ -42,6 +50,7 @@ class StageRecord:
             row = dataclasses.asdict(level)
             levels.append({**row, "stop_reason": level.stop_reason.name})
         return {
+            "engine": "native",
             "parameter_map": file_facts(Path(self.plan.source)),
             "device": self.result.device,
             "random_seed": self.plan.random_seed,
@@ -81,7 +90,7 @@ class RunRecord:
     threads: int = 0
     deterministic: bool = False
     inputs: dict[str, Any] = field(default_factory=dict)
-    stages: list[StageRecord] = field(default_factory=list)
+    stages: list[StageReport] = field(default_factory=list)
     landmarks: dict[str, LandmarkSummary] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)

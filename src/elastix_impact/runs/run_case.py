@@ -13,7 +13,7 @@ from elastix_impact.errors import ElastixImpactError
 from elastix_impact.evaluation.landmarks import landmark_distance, summarise, target_registration_error
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.parameters.plan import RegistrationPlan
+from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, StagePlan
 from elastix_impact.registration.observe import Observer
 from elastix_impact.registration.register import register
 from elastix_impact.registration.result import RegistrationResult
@@ -24,6 +24,7 @@ from .case import Case
 from .collect_warnings import collecting_warnings
 from .device import choose_device, choose_threads, torch_settings
 from .folder import RunFolder
+from .handed_on import run_handed_on
 from .inputs import CaseInputs, read_inputs
 from .log import LogObserver, RunLog
 from .log_text import duration, footer, header, stage_header
@@ -90,7 +91,10 @@ def run_case(
     return record
 
 
-def _device(case: Case, plan: RegistrationPlan) -> torch.device:
+def _device(case: Case, plan: StagePlan) -> torch.device:
+    """Where a stage runs; itk-elastix runs on the CPU."""
+    if isinstance(plan, HandedOnPlan):
+        return torch.device("cpu")
     device, notes = choose_device(case.device, plan, strict=case.strict_gpu)
     for note in notes:
         warnings.warn(note, InputWarning, stacklevel=2)
@@ -153,8 +157,14 @@ def _run_stages(
     for number, device in enumerate(devices):
         stage = Stage(number, plan.stages[number], inputs, transform, name, folder, log, device)
         log.info(stage_header(number, Path(stage.plan.source)))
+        if isinstance(stage.plan, HandedOnPlan):
+            is_last = number + 1 == len(devices)
+            outcome = run_handed_on(stage, stage.plan, seed=plan.seed, threads=record.threads, is_last=is_last)
+            record.stages.append(outcome.record)
+            transform, name = outcome.transform, outcome.record.transform_file
+            continue
         with torch_settings(record.threads, device, deterministic=record.deterministic):
-            result, name = _run_stage(stage, plan.finders[number], observers)
+            result, name = _run_stage(stage, stage.plan, plan.finders[number], observers)
         record.stages.append(StageRecord(stage.plan, result))
         if result.stop_reason.is_failure:
             record.finish("failed", result.stop_reason.value)
@@ -166,15 +176,15 @@ def _run_stages(
 
 
 def _run_stage(
-    stage: Stage, find_model: FindModel, observers: Sequence[Observer]
+    stage: Stage, plan: RegistrationPlan, find_model: FindModel, observers: Sequence[Observer]
 ) -> tuple[RegistrationResult, str | None]:
     """Register one stage and write its final files, unless it failed; the name is that of its transform file."""
     began = time.perf_counter()
-    log_observer, files_observer = LogObserver(stage.log), StageFilesObserver(stage)
+    log_observer, files_observer = LogObserver(stage.log), StageFilesObserver(stage, plan)
     inputs = stage.inputs
     try:
         result = register(
-            stage.plan,
+            plan,
             inputs.fixed,
             inputs.moving,
             fixed_mask=inputs.fixed_mask,
@@ -196,7 +206,7 @@ def _run_stage(
 
 
 def _add_landmark_errors(
-    record: RunRecord, inputs: CaseInputs, plan: RegistrationPlan, transform: AbstractTransform | None, name: str
+    record: RunRecord, inputs: CaseInputs, plan: StagePlan, transform: AbstractTransform | None, name: str
 ) -> None:
     """Put the landmark errors in mm into the record; `transform` None = the identity."""
     if inputs.landmarks is None:

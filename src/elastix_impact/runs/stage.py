@@ -10,7 +10,7 @@ from torch import Tensor
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.io.atomic import output_errors
 from elastix_impact.io.images import write_image
-from elastix_impact.parameters.plan import RegistrationPlan
+from elastix_impact.parameters.plan import RegistrationPlan, StagePlan
 from elastix_impact.registration.build import pyramid_image
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
@@ -40,7 +40,7 @@ class Stage:
     """
 
     number: int
-    plan: RegistrationPlan
+    plan: StagePlan
     inputs: CaseInputs
     initial: AbstractTransform | None
     initial_file: str | None
@@ -85,6 +85,7 @@ class Stage:
 
     def write_pyramid_images(self, level: int) -> None:
         """Write `FixedImagePyramid0.<i>.R<r>.<fmt>` and its moving partner."""
+        assert isinstance(self.plan, RegistrationPlan)
         terms = [step.terms[0] for step in self.plan.levels[level:]]
         fixed, moving = [term.fixed_pyramid for term in terms], [term.moving_pyramid for term in terms]
         for role, image, steps in (("Fixed", self.inputs.fixed, fixed), ("Moving", self.inputs.moving, moving)):

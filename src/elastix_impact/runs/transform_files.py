@@ -12,7 +12,7 @@ from elastix_impact.errors import TransformFileError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.io.itk_transform import write_itk_transform
 from elastix_impact.io.transform_file import ResampleSettings, TransformRecord, write_transform_file
-from elastix_impact.parameters.plan import Combination, RegistrationPlan
+from elastix_impact.parameters.plan import Combination, StagePlan
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
 
@@ -25,7 +25,7 @@ class TransformFiles:
     """Writes transforms of fixed points on `fixed_grid` into a run's folder, as one plan asks."""
 
     folder: RunFolder
-    plan: RegistrationPlan
+    plan: StagePlan
     fixed_grid: Grid
 
     def write(self, stem: str, current: AbstractTransform, whole: AbstractTransform, initial: str | None) -> str:

@@ -134,10 +134,15 @@ def test_components_that_are_not_native(only_error, role, name, words) -> None:
     assert "Native here: " in error.remedy
 
 
-def test_foreign_metric_sends_to_elastix(only_error) -> None:
-    error = only_error(Metric='"AdvancedKappaStatistic"')
-    assert "AdvancedKappaStatistic" in error.message
-    assert "itk-elastix" in error.remedy
+def test_a_map_with_foreign_components_and_without_impact_is_handed_on(resolved) -> None:
+    resolution = resolved(Metric='"AdvancedKappaStatistic"', Optimizer='"CMAEvolutionStrategy"')
+    assert resolution.plan is None
+    assert resolution.handed_on is resolution.stage
+    assert resolution.handed_on.components == ("CMAEvolutionStrategy", "AdvancedKappaStatistic")
+    hints = [problem for problem in resolution.problems if problem.parameter in ("Metric", "Optimizer")]
+    assert all(problem.severity == "hint" and "itk-elastix" in problem.message for problem in hints)
+    wrong = resolved(Metric='"AdvancedKappaStatistic"', Transform='"BSplinTransform"')
+    assert wrong.stage is None
 
 
 def test_misspelt_component_suggests(only_error) -> None:

@@ -132,17 +132,15 @@ def _note_foreign(reader: Reader, role: str, name: str, kinds: Mapping[str, str]
     foreign = native.FOREIGN.get(role, ())
     if name in foreign:
         message = f"{name} does not run natively"
-        reader.note("error", role, message, _advice(reader, f"Native here: {_listed(kinds)}"))
+        if "Impact" in reader.raw.values("Metric"):
+            reader.note("error", role, f"{message}, and IMPACT runs nowhere else", f"Native here: {_listed(kinds)}")
+        else:
+            reader.note("hint", role, f"{message}: the map is handed on to itk-elastix", f"Native: {_listed(kinds)}")
+            reader.foreign.append(name)
         return
     near = did_you_mean(name, (*kinds, *foreign))
     meant = f'Did you mean "{near}"? ' if near else ""
     reader.note("error", role, f'"{name}" is no {role} of elastix', f"{meant}Native here: {_listed(kinds)}")
-
-
-def _advice(reader: Reader, remedy: str) -> str:
-    if "Impact" in reader.raw.values("Metric"):
-        return remedy
-    return f"{remedy}. A map without IMPACT runs with elastix itself or with itk-elastix"
 
 
 def _listed(kinds: Mapping[str, str]) -> str:
