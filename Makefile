@@ -15,14 +15,14 @@ test: $(DEVELOPMENT)  ## run the tests
 	$(BIN)/python -m pytest
 
 lint: $(DEVELOPMENT)  ## style, types, and who may import whom
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks tools
+	$(BIN)/ruff format --check src tests benchmarks tools
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: $(DEVELOPMENT)
-	$(BIN)/ruff check --fix src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks tools
+	$(BIN)/ruff format src tests benchmarks tools
 
 bench: $(DEVELOPMENT)  ## accuracy, time and memory beside itk-elastix on the same data (needs ../shared)
 	$(BIN)/python -m benchmarks

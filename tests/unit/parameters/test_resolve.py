@@ -212,6 +212,12 @@ def test_mutual_information(plan, only_error) -> None:
     assert "not possible" in only_error(**MI, MovingKernelBSplineOrder="0").message
 
 
+def test_of_several_optimisers_the_first_is_used(resolved) -> None:
+    resolution = resolved(Optimizer='"StandardGradientDescent" "AdaptiveStochasticGradientDescent"', SP_a="1000")
+    assert isinstance(resolution.plan.levels[0].optimizer, GradientDescentPlan)
+    assert ("Optimizer", "warning") in [(problem.parameter, problem.severity) for problem in resolution.problems]
+
+
 def test_other_metrics(plan) -> None:
     squares = plan(Metric='"AdvancedMeanSquares"', UseNormalization='"true"').levels[0].terms[0].metric
     assert squares.use_normalization

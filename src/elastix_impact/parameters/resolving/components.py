@@ -94,12 +94,11 @@ def _needs_sampler(metrics: tuple[MetricKind, ...] | None) -> bool:
 
 
 def _choose(reader: Reader, role: str, kinds: Mapping[str, Kind]) -> Kind | None:
-    """The native kind of the one component in `role`, None with an error."""
+    """The native kind of the first component in `role`, None with an error."""
     chosen = _choose_each(reader, role, kinds)
     if chosen is not None and len(chosen) > 1:
-        listed = ", ".join(dict.fromkeys(reader.texts(role)))
-        reader.note("error", role, f"{len(chosen)} components: {listed}", "Name one")
-        return None
+        message = f"{len(chosen)} components are named, only the first, {reader.texts(role)[0]}, is used, as in elastix"
+        reader.note("warning", role, message, "Name one")
     return chosen[0] if chosen else None
 
 
