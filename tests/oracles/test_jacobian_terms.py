@@ -90,6 +90,14 @@ def test_slabs_do_not_change_the_terms(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_same(jacobian_terms(record), whole)
 
 
+def test_slabs_without_a_sample_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few samples on a large lattice leave whole slabs empty."""
+    record = spline_record(3, 30, samples=4)
+    whole = jacobian_terms(record)
+    monkeypatch.setattr(lattice_covariance, "_TABLE_SIZE", 1)
+    assert_same(jacobian_terms(record), whole)
+
+
 @pytest.mark.parametrize("scaled", [False, True])
 def test_dense_terms_are_those_of_the_textbook(scaled: bool) -> None:
     generator = torch.Generator().manual_seed(4)

@@ -65,8 +65,11 @@ def quadratic_forms(weights: Weights, indices: Indices) -> Weights1:
     begin, end = int(groups.row[0]), int(groups.row[-1]) + 1
     for low in range(begin, end, step):
         high = min(low + step, end)
+        inside = _between(groups, low, high)
+        if inside.row.numel() == 0:
+            continue
         table = _table(sorted_weights, groups, pairs, low, high)
-        _read(forms, table, sorted_weights, _between(groups, low, high), pairs, low - pairs.reach)
+        _read(forms, table, sorted_weights, inside, pairs, low - pairs.reach)
     result = torch.empty_like(forms)
     result[order] = forms / weights.shape[0]
     return result
