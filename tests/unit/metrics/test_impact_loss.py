@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from elastix_impact import ImpactLoss, export_mind
-from elastix_impact.errors import DeviceError, ImageError, InputError, ModelError
+from elastix_impact.errors import DeviceError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.metrics.impact import loss as loss_module
@@ -158,7 +158,7 @@ def test_models_and_layers_add_up_with_their_weights():
         3.0 * ImpactLoss(second, "01", "NCC")(output, target),
     ]
     torch.testing.assert_close(together(output, target), sum(parts))
-    one_for_all = ImpactLoss([first, second], ["11", "01"], "L1", 2.0)
+    one_for_all = ImpactLoss([first, second], ["11", "01"], "L1", 2)
     each = ImpactLoss([first, second], ["11", "01"], ["L1"] * 3, [2.0] * 3)
     assert torch.equal(one_for_all(output, target), each(output, target))
 
@@ -340,122 +340,8 @@ def test_the_same_call_gives_the_same_bytes(tmp_path):
     assert all(torch.equal(a, b) for a, b in zip(*results))
 
 
-@pytest.mark.parametrize(
-    ("options", "kind", "words"),
-    [
-        ({"layers": "2"}, ModelError, "no layers mask"),
-        ({"layers": "00"}, ModelError, "at least one 1"),
-        ({"layers": ["11", "11"]}, InputError, "2 values for 1 model"),
-        ({"distance": "cosin"}, InputError, "Did you mean Cosine"),
-        ({"distance": ["L1"]}, InputError, "1 values for 2 selected layers"),
-        ({"weights": [1.0, 2.0, 3.0]}, InputError, "3 values for 2 selected layers"),
-        ({"weights": -1.0}, InputError, "at least 0"),
-        ({"subset": 0}, InputError, "at least 1"),
-        ({"model": []}, InputError, "values for 0 models"),
-        ({"model": [], "layers": []}, ModelError, "no model is given"),
-        ({"model": "absent.pt"}, ModelError, "no such model file"),
-    ],
-)
-def test_wrong_settings_are_named(options, kind, words):
-    settings = {"model": Pyramid(2), "layers": ["11"]} | options
-    with pytest.raises(kind, match=words):
-        ImpactLoss(**settings)
-
-
-@pytest.mark.parametrize(
-    ("options", "shapes", "kind", "words"),
-    [
-        ({}, [(1, 1, 6, 6), (1, 1, 6, 7)], ImageError, r"target \(1, 1, 6, 7\)"),
-        ({}, [(1, 6, 6), (1, 6, 6)], ImageError, r"\(N, C, H, W\)"),
-        ({}, [(2, 1, 6, 6), (2, 1, 6, 6), (1, 1, 6, 6)], ImageError, "the mask has shape"),
-        ({}, [(1, 2, 6, 6), (1, 2, 6, 6)], ImageError, "2 channels and the model takes 1"),
-        ({"dimension": 3}, [(1, 1, 6, 6), (1, 1, 6, 6)], ImageError, "a 3-D model"),
-        ({"layers": "111"}, [(1, 1, 6, 6), (1, 1, 6, 6)], ModelError, "Give `layers` 2 characters"),
-        ({}, [(1, 1, 6, 6, 6), (1, 1, 6, 6, 6)], ModelError, "Check `dimension`"),
-        ({"channels": 3}, [(1, 1, 6, 6), (1, 1, 6, 6)], ModelError, "`channels`"),
-        ({"model": nn.Identity(), "layers": "1"}, [(1, 1, 6, 6), (1, 1, 6, 6)], ModelError, "returns Tensor"),
-        ({"model": Pyramid(2).first, "layers": "1"}, [(1, 1, 6, 6), (1, 1, 6, 6)], ModelError, "returns Tensor"),
-    ],
-)
-def test_images_that_do_not_fit_are_named(options, shapes, kind, words):
-    loss = ImpactLoss(**({"model": Pyramid(2), "layers": "11"} | options))
-    with pytest.raises(kind, match=words):
-        loss(*(torch.rand(shape) for shape in shapes))
-
-
-def test_layers_that_are_no_images_are_named():
-    class Flat(nn.Module):
-        def forward(self, x: Tensor) -> list[Tensor]:
-            return [x, x.flatten(1)]
-
-    assert ImpactLoss(Flat(), "10")(*_pair(1, 1, 4, 4)) > 0
-    with pytest.raises(ModelError, match="a layer has shape"):
-        ImpactLoss(Flat(), "01")(*_pair(1, 1, 4, 4))
-
-
-def test_short_memory_stays_what_training_loops_look_for():
-    class Hungry(nn.Module):
-        def forward(self, x: Tensor) -> list[Tensor]:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-
-    with pytest.raises(torch.OutOfMemoryError):
-        ImpactLoss(Hungry(), "1")(*_pair(1, 1, 4, 4))
-
-
 def test_what_it_prints_and_the_example_in_its_docstring():
     assert "Pyramid 11; 1 L2, 1 L2" in repr(ImpactLoss(Pyramid(2), "11"))
     result = doctest.testmod(loss_module)
     assert result.attempted > 0
     assert result.failed == 0
-
-
-SIDE, FARTHEST = 24, 2.0
-"""Pixels of the training images, and the largest shift along an axis."""
-
-
-class ShiftNetwork(nn.Module):
-    """Two images in, the shift between them out, in pixels."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(2, 16, 5, 2, 2), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 32, 3, 2, 1), nn.ReLU(),
-            nn.Conv2d(32, 32, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(32 * 9, 2),
-        )  # fmt: skip
-
-    def forward(self, fixed: Tensor, moving: Tensor) -> Tensor:
-        return self.layers(torch.cat([fixed, moving], 1))
-
-
-def _shifted(images: Tensor, shift: Tensor) -> Tensor:
-    affine = torch.cat([torch.eye(2).expand(len(images), 2, 2), (shift * 2 / SIDE)[:, :, None]], 2)
-    grid = F.affine_grid(affine, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
-
-
-def _two_contrasts(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Fixed images, moving images of another contrast, and the shifts (N, 2) between them in pixels."""
-    noise = torch.rand(16, 1, 12, 12, generator=generator)
-    moving = F.interpolate(noise, size=(SIDE, SIDE), mode="bicubic", align_corners=True)
-    shift = (torch.rand(16, 2, generator=generator) * 2 - 1) * FARTHEST
-    return 1 - _shifted(moving, shift) ** 2, moving, shift
-
-
-def test_a_network_learns_to_register_two_contrasts(tmp_path, generator):
-    """Without ever seeing a shift; intensities do not match, MIND's features do."""
-    loss = ImpactLoss(export_mind(tmp_path / "mind.pt", 1, 2, 2), "1", "L2")
-    network = ShiftNetwork()
-    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-    values = []
-    for _ in range(300):
-        fixed, moving, _ = _two_contrasts(generator)
-        value = loss(_shifted(moving, network(fixed, moving)), fixed)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        values.append(value.item())
-    assert sum(values[-20:]) < 0.5 * sum(values[:20])
-    network.eval()
-    fixed, moving, shift = _two_contrasts(torch.Generator().manual_seed(99))
-    error = (network(fixed, moving) - shift).norm(dim=1).mean()
-    assert error < 0.3 * shift.norm(dim=1).mean()

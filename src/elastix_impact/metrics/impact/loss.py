@@ -88,7 +88,7 @@ class ImpactLoss(nn.Module):
         model: ModelSource | Sequence[ModelSource],
         layers: str | Sequence[str],
         distance: str | Sequence[str] = "L2",
-        weights: float | Sequence[float] = 1.0,
+        weights: int | float | Sequence[int | float] = 1.0,
         *,
         dimension: int | Sequence[int] | None = None,
         channels: int | Sequence[int] = 1,
