@@ -8,9 +8,11 @@ import pytest
 import torch
 
 from elastix_impact.errors import InputError
+from elastix_impact.optimizers.adam import Adam, AdamSettings
 from elastix_impact.optimizers.asgd import AdaptiveStochasticGradientDescent, AsgdSettings
 from elastix_impact.optimizers.base import AbstractOptimizer
 from elastix_impact.optimizers.gradient_descent import GradientDescentSettings, StandardGradientDescent
+from elastix_impact.optimizers.regular_step import RegularStepGradientDescent, RegularStepSettings
 
 MAKERS: dict[str, Callable[[torch.Tensor | None], AbstractOptimizer]] = {
     "ASGD": lambda scales: AdaptiveStochasticGradientDescent(AsgdSettings(a=2.0, sigmoid_scale=0.1), scales),
@@ -21,6 +23,10 @@ MAKERS: dict[str, Callable[[torch.Tensor | None], AbstractOptimizer]] = {
         AsgdSettings(a=2.0, use_adaptive_step_sizes=False), scales
     ),
     "SGD": lambda scales: StandardGradientDescent(GradientDescentSettings(a=2.0), scales),
+    "regular steps": lambda scales: RegularStepGradientDescent(
+        RegularStepSettings(maximum_step_length=0.5, minimum_step_length=1e-3), scales
+    ),
+    "Adam": lambda scales: Adam(AdamSettings(learning_rate=0.2, iterations=400), scales),
 }
 
 
@@ -76,6 +82,7 @@ def test_scales_of_one_change_nothing(make) -> None:
     torch.testing.assert_close(run(make(torch.ones(2)), start, 20), run(make(None), start, 20), rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("make", [MAKERS[name] for name in MAKERS if name != "regular steps"])
 def test_scales_mean_steps_in_scaled_parameters(make) -> None:
     """Minimising f(y / r) by y from r x, r the roots of the scales, and dividing by r is what the scales do."""
     roots, start = torch.tensor([3.0, 0.5]), torch.tensor([3.0, -2.0])
@@ -87,6 +94,15 @@ def test_scales_mean_steps_in_scaled_parameters(make) -> None:
         x, x_state = scaled.step(x, x - 1, x_state)
     torch.testing.assert_close(x, y / roots)
     torch.testing.assert_close(scaled.time(x_state), plain.time(y_state))
+
+
+def test_regular_steps_divide_the_gradient_by_the_scales_as_itk_does() -> None:
+    """The step's length is that of the gradient over the scales."""
+    settings = RegularStepSettings(maximum_step_length=0.5, minimum_step_length=1e-3)
+    optimizer = RegularStepGradientDescent(settings, torch.tensor([1.0, 4.0]))
+    start = torch.zeros(2)
+    new, _ = optimizer.step(start, torch.tensor([3.0, 16.0]), optimizer.init(start))
+    torch.testing.assert_close(new, torch.tensor([-0.3, -0.4]))
 
 
 @pytest.mark.parametrize("bad", [0.0, -1.0, math.nan, math.inf])

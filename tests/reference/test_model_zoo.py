@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-
 from tools.zoo_table import VERDICTS, rows_of, table_text
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "model_zoo.md"

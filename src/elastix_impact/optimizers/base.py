@@ -3,11 +3,16 @@
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
+import torch
 from torch import Tensor
 
 from elastix_impact.typing import Scalar, Vector
 
 State = TypeVar("State")
+
+STEP_TOO_SMALL = 1.0
+GRADIENT_TOO_SMALL = 2.0
+"""What `AbstractOptimizer.stopped` says, as numbers that may stay on the device."""
 
 
 class AbstractOptimizer(ABC, Generic[State]):
@@ -28,3 +33,7 @@ class AbstractOptimizer(ABC, Generic[State]):
     @abstractmethod
     def time(self, state: State) -> Tensor:
         """The (possibly adaptive) time of the last step, for the iteration table."""
+
+    def stopped(self, state: State) -> Tensor:
+        """A scalar: 0 while it goes on, else why the last step was not made and no further one will be."""
+        return torch.zeros_like(self.time(state))

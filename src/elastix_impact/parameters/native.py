@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .plan import LinearKind, MetricKind, PyramidKind, SamplerKind, SplineKind
+from .plan import LinearKind, MetricKind, OptimizerKind, PyramidKind, SamplerKind, SplineKind
 
 TRANSFORMS: dict[str, LinearKind | SplineKind] = {
     "TranslationTransform": "Translation",
@@ -25,9 +25,12 @@ METRICS: dict[str, MetricKind] = {
     "DisplacementMagnitudePenalty": "DisplacementMagnitude",
     "CorrespondingPointsEuclideanDistanceMetric": "CorrespondingPoints",
 }
-OPTIMIZERS: dict[str, Literal["Asgd", "GradientDescent"]] = {
+OPTIMIZERS: dict[str, OptimizerKind] = {
     "AdaptiveStochasticGradientDescent": "Asgd",
     "StandardGradientDescent": "GradientDescent",
+    "RegularStepGradientDescent": "RegularStep",
+    "QuasiNewtonLBFGS": "Lbfgs",
+    "Adam": "Adam",
 }
 SAMPLERS: dict[str, SamplerKind] = {
     "Full": "Full",
@@ -80,8 +83,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "Optimizer": (
         "AdaGrad", "AdaptiveStochasticLBFGS", "AdaptiveStochasticVarianceReducedGradient", "CMAEvolutionStrategy",
         "ConjugateGradient", "ConjugateGradientFRPR", "FiniteDifferenceGradientDescent", "FullSearch", "Powell",
-        "PreconditionedStochasticGradientDescent", "QuasiNewtonLBFGS", "RSGDEachParameterApart",
-        "RegularStepGradientDescent", "Simplex", "SimultaneousPerturbation",
+        "PreconditionedStochasticGradientDescent", "RSGDEachParameterApart", "Simplex", "SimultaneousPerturbation",
     ),
     "Interpolator": ("RayCastInterpolator", "ReducedDimensionBSplineInterpolator"),
     "ResampleInterpolator": ("FinalRayCastInterpolator", "FinalReducedDimensionBSplineInterpolator"),

@@ -25,6 +25,7 @@ MetricKind = Literal[
 ]  # fmt: skip
 MutualInformationKind = Literal["Mattes", "Normalized"]
 PenaltyKind = Literal["BendingEnergy", "DisplacementMagnitude", "CorrespondingPoints"]
+OptimizerKind = Literal["Asgd", "GradientDescent", "RegularStep", "Lbfgs", "Adam"]
 StepSizeEstimation = Literal["Original", "OriginalButSigmoidToDefault", "DisplacementDistribution"]
 InitialAlignment = Literal["GeometricalCenter", "CenterOfGravity", "Origins", "GeometryTop"]
 
@@ -223,7 +224,43 @@ class GradientDescentPlan:
     sp_alpha: float
 
 
-OptimizerPlan = AsgdPlan | GradientDescentPlan
+@dataclass(frozen=True, kw_only=True)
+class RegularStepPlan:
+    """RegularStepGradientDescent: steps of one length in parameter units, shorter after each turn."""
+
+    maximum_number_of_iterations: int
+    maximum_number_of_sampling_attempts: int
+    maximum_step_length: float
+    minimum_step_length: float
+    relaxation_factor: float
+    minimum_gradient_magnitude: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LbfgsPlan:
+    """QuasiNewtonLBFGS; `step_length` is the first that a line search tries."""
+
+    maximum_number_of_iterations: int
+    maximum_number_of_sampling_attempts: int
+    step_length: float
+    memory: int
+    minimum_gradient_magnitude: float
+    line_search_iterations: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdamPlan:
+    """Adam, this project's own; `learning_rate` in parameter units."""
+
+    maximum_number_of_iterations: int
+    maximum_number_of_sampling_attempts: int
+    learning_rate: float
+    beta1: float
+    beta2: float
+    cosine_decay: bool
+
+
+OptimizerPlan = AsgdPlan | GradientDescentPlan | RegularStepPlan | LbfgsPlan | AdamPlan
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from elastix_impact.geometry.grid import Grid, Row
 from elastix_impact.metrics.impact.features import FeatureSink
+from elastix_impact.optimizers.lbfgs import Lbfgs
 from elastix_impact.parameters.plan import LevelPlan, RegistrationPlan
 from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.transforms.base import AbstractTransform
@@ -21,6 +22,7 @@ from elastix_impact.transforms.composite import CompositeTransform
 
 from .build import Images
 from .build_metric import FindModel, Landmarks, MetricContext
+from .line_search import run_line_search
 from .loop import LoopResult, LoopSettings, run_loop, with_enough_memory
 from .observe import Observer
 from .parts import build_all_images, build_parts, draws_anew
@@ -91,7 +93,12 @@ def run_level(
             answers = [observer.on_iterations(level, rows, current) for observer in observers]
             return any(answers)
 
-        outcome = run_loop(parts.metric, template, parts.sampler, optimizer, loop_settings, generator, report)
+        if isinstance(optimizer, Lbfgs):
+            outcome = run_line_search(
+                parts.metric, template, parts.sampler, optimizer, loop_settings, generator, report
+            )
+        else:
+            outcome = run_loop(parts.metric, template, parts.sampler, optimizer, loop_settings, generator, report)
     reached = current.with_parameters(outcome.parameters.detach().double().cpu())
     return reached, _record(level, outcome, parts.sampler, reached, phases.seconds, settings)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from elastix_impact.errors import MemoryShortError
 from elastix_impact.metrics.base import AbstractMetric, MetricValue
-from elastix_impact.optimizers.base import AbstractOptimizer
+from elastix_impact.optimizers.base import GRADIENT_TOO_SMALL, STEP_TOO_SMALL, AbstractOptimizer
 from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.zoo.failures import is_memory_short
@@ -23,6 +23,8 @@ from elastix_impact.zoo.failures import is_memory_short
 from .result import IterationRecord, StopReason
 
 Result = TypeVar("Result")
+
+_STOPPED = {STEP_TOO_SMALL: StopReason.STEP_TOO_SMALL, GRADIENT_TOO_SMALL: StopReason.GRADIENT_TOO_SMALL}
 
 BLOCK = {"cpu": 10}
 """Iterations between two looks at the numbers, per device type; others: 50."""
@@ -61,6 +63,7 @@ class _Table:
     numbers: list[Tensor] = field(default_factory=list)
     clock: list[float] = field(default_factory=list)
     parameters: list[Tensor | None] = field(default_factory=list)
+    reasons: list[float] = field(default_factory=list)
 
     def take(self, first: int) -> list[IterationRecord]:
         """Fetch the rows, emptying the table; `first` is the iteration of the first."""
@@ -68,11 +71,12 @@ class _Table:
         rows = [
             IterationRecord(
                 iteration=first + k, metric=line[0], time=line[1], step_size=line[2], gradient_norm=line[3],
-                milliseconds=self.clock[k], valid_fraction=line[4], parts=dict(zip(self.names, line[5:])),
+                milliseconds=self.clock[k], valid_fraction=line[4], parts=dict(zip(self.names, line[6:])),
                 parameters=self.parameters[k],
             )
             for k, line in enumerate(block)
         ]  # fmt: skip
+        self.reasons = [line[5] for line in block]
         self.numbers, self.clock, self.parameters = [], [], []
         return rows
 
@@ -106,7 +110,7 @@ def run_loop(
         usable = (measured.valid_fraction >= settings.required_ratio_of_valid_samples) & torch.isfinite(norm)
         parameters, state = optimizer.step(parameters, torch.where(usable, gradient, 0.0), state)
         table.names = tuple(measured.parts)
-        table.numbers.append(_row(measured, optimizer.time(state), optimizer.step_size(state), norm))
+        table.numbers.append(_row(measured, optimizer, state, norm))
         table.parameters.append(parameters.double().cpu() if settings.keep_parameters else None)
         now = time.perf_counter()
         table.clock.append((now - clock) * 1e3)
@@ -114,9 +118,13 @@ def run_loop(
         if len(table.numbers) < block and iteration + 1 < settings.iterations:
             continue
         fresh = table.take(iteration + 1 - len(table.numbers))
+        stop, failures = judge(fresh, settings, failures)
+        made = next((k for k, reason in enumerate(table.reasons) if reason), None)
+        if made is not None:
+            stop = stop or _STOPPED[table.reasons[made]]
+            fresh = fresh[:made]
         rows += fresh
-        stop, failures = _judge(fresh, settings, failures)
-        if report(fresh):
+        if fresh and report(fresh):
             stop = stop or StopReason.STOPPED_BY_OBSERVER
         if stop:
             return LoopResult(parameters, rows, stop)
@@ -167,12 +175,13 @@ def _explained(error: BaseException) -> MemoryShortError:
     )
 
 
-def _row(measured: MetricValue, optimizer_time: Tensor, step_size: Tensor, norm: Tensor) -> Tensor:
-    numbers = [measured.value.detach(), optimizer_time, step_size, norm, measured.valid_fraction]
+def _row(measured: MetricValue, optimizer: AbstractOptimizer[Any], state: Any, norm: Tensor) -> Tensor:
+    steps = optimizer.time(state), optimizer.step_size(state), norm
+    numbers = [measured.value.detach(), *steps, measured.valid_fraction, optimizer.stopped(state)]
     return torch.stack([n.to(torch.float32) for n in (*numbers, *measured.parts.values())])
 
 
-def _judge(rows: list[IterationRecord], settings: LoopSettings, failures: int) -> tuple[StopReason | None, int]:
+def judge(rows: list[IterationRecord], settings: LoopSettings, failures: int) -> tuple[StopReason | None, int]:
     """Whether these rows mean failure, and how many iterations in a row have had too few samples."""
     for row in rows:
         if row.valid_fraction < settings.required_ratio_of_valid_samples:

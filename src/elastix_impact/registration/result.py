@@ -13,6 +13,9 @@ class StopReason(Enum):
     """Why a level ended. The value is the sentence that the user reads."""
 
     MAXIMUM_ITERATIONS = "Maximum number of iterations has been reached"
+    STEP_TOO_SMALL = "Minimum step size has been reached"
+    GRADIENT_TOO_SMALL = "Minimum gradient magnitude has been reached"
+    LINE_SEARCH_ENDED = "The gradient is small, or no better point was found along the line"
     STOPPED_BY_OBSERVER = "An observer asked to stop"
     NON_FINITE_VALUE = (
         "The metric became infinite or NaN. Lower MaximumStepLength, or look for extreme intensities in the images"

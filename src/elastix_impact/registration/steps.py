@@ -6,6 +6,7 @@ from typing import Any, assert_never
 import torch
 from torch import Tensor
 
+from elastix_impact.optimizers.adam import Adam, AdamSettings
 from elastix_impact.optimizers.asgd import AdaptiveStochasticGradientDescent, AsgdSettings
 from elastix_impact.optimizers.asgd_estimate import (
     GradientMagnitudes,
@@ -19,8 +20,18 @@ from elastix_impact.optimizers.asgd_estimate import (
 from elastix_impact.optimizers.base import AbstractOptimizer
 from elastix_impact.optimizers.gradient_descent import GradientDescentSettings, StandardGradientDescent
 from elastix_impact.optimizers.jacobian_terms import displacement_magnitudes, jacobian_terms, max_jj
+from elastix_impact.optimizers.lbfgs import Lbfgs, LbfgsSettings
+from elastix_impact.optimizers.regular_step import RegularStepGradientDescent, RegularStepSettings
 from elastix_impact.optimizers.scales import automatic_scales
-from elastix_impact.parameters.plan import AsgdPlan, GradientDescentPlan, LinearTransformPlan, RegistrationPlan
+from elastix_impact.parameters.plan import (
+    AdamPlan,
+    AsgdPlan,
+    GradientDescentPlan,
+    LbfgsPlan,
+    LinearTransformPlan,
+    RegistrationPlan,
+    RegularStepPlan,
+)
 from elastix_impact.samplers.fixed import GridSampler
 from elastix_impact.transforms.base import AbstractTransform
 
@@ -37,7 +48,7 @@ SAMPLES_FOR_SCALES = 10_000
 
 def build_optimizer(
     plan: RegistrationPlan, level: int, parts: LevelParts, transform: AbstractTransform, generator: torch.Generator
-) -> tuple[AbstractOptimizer[Any], Settings]:
+) -> tuple[AbstractOptimizer[Any] | Lbfgs, Settings]:
     """The optimiser of one level; `transform` is in the loop's frame at the level's start."""
     step, images = plan.levels[level], parts.images
     scales = _scales(plan, images, transform)
@@ -45,6 +56,26 @@ def build_optimizer(
         case GradientDescentPlan() as gains:
             settings = GradientDescentSettings(a=gains.sp_a, A=gains.sp_A, alpha=gains.sp_alpha)
             return StandardGradientDescent(settings, scales), asdict(settings)
+        case RegularStepPlan() as lengths:
+            regular = RegularStepSettings(
+                maximum_step_length=lengths.maximum_step_length, minimum_step_length=lengths.minimum_step_length,
+                relaxation_factor=lengths.relaxation_factor,
+                minimum_gradient_magnitude=lengths.minimum_gradient_magnitude,
+            )  # fmt: skip
+            return RegularStepGradientDescent(regular, scales), asdict(regular)
+        case LbfgsPlan() as plan_:
+            lbfgs = LbfgsSettings(
+                step_length=plan_.step_length, memory=plan_.memory,
+                minimum_gradient_magnitude=plan_.minimum_gradient_magnitude,
+                line_search_iterations=plan_.line_search_iterations,
+            )  # fmt: skip
+            return Lbfgs(lbfgs, scales), asdict(lbfgs)
+        case AdamPlan() as rates:
+            adam = AdamSettings(
+                learning_rate=rates.learning_rate, iterations=rates.maximum_number_of_iterations,
+                beta1=rates.beta1, beta2=rates.beta2, cosine_decay=rates.cosine_decay,
+            )  # fmt: skip
+            return Adam(adam, scales), asdict(adam)
         case AsgdPlan() as asgd if not asgd.automatic_parameter_estimation:
             settings = _base_settings(asgd, asgd.use_adaptive_step_sizes)
             return AdaptiveStochasticGradientDescent(settings, scales), asdict(settings)

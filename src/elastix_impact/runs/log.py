@@ -12,7 +12,16 @@ from torch import Tensor
 
 from elastix_impact.errors import OutputError
 from elastix_impact.geometry.grid import Grid
-from elastix_impact.parameters.plan import AsgdPlan, LevelPlan, RegistrationPlan
+from elastix_impact.parameters.plan import (
+    AdamPlan,
+    AsgdPlan,
+    GradientDescentPlan,
+    LbfgsPlan,
+    LevelPlan,
+    OptimizerPlan,
+    RegistrationPlan,
+    RegularStepPlan,
+)
 from elastix_impact.registration.result import IterationRecord, LevelRecord
 from elastix_impact.transforms.base import AbstractTransform
 
@@ -25,6 +34,11 @@ ELASTIX_NAMES = {
     "sigmoid_max": "SigmoidMax",
     "sigmoid_min": "SigmoidMin",
     "sigmoid_scale": "SigmoidScale",
+    "maximum_step_length": "MaximumStepLength",
+    "minimum_step_length": "MinimumStepLength",
+    "relaxation_factor": "RelaxationFactor",
+    "step_length": "StepLength",
+    "learning_rate": "LearningRate",
 }
 """How elastix's log calls the optimiser's settings."""
 
@@ -171,8 +185,17 @@ def _short(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _optimizer_name(optimizer: object) -> str:
-    return "AdaptiveStochasticGradientDescent" if isinstance(optimizer, AsgdPlan) else "StandardGradientDescent"
+_OPTIMIZER_NAMES = {
+    AsgdPlan: "AdaptiveStochasticGradientDescent",
+    GradientDescentPlan: "StandardGradientDescent",
+    RegularStepPlan: "RegularStepGradientDescent",
+    LbfgsPlan: "QuasiNewtonLBFGS",
+    AdamPlan: "Adam",
+}
+
+
+def _optimizer_name(optimizer: OptimizerPlan) -> str:
+    return _OPTIMIZER_NAMES[type(optimizer)]
 
 
 def _raw_metric_lines(record: LevelRecord) -> list[str]:

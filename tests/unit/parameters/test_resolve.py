@@ -118,7 +118,7 @@ def test_a_guessed_dimension_is_said(resolved) -> None:
 @pytest.mark.parametrize(
     ("role", "name", "words"),
     [
-        ("Optimizer", "QuasiNewtonLBFGS", "does not run natively"),
+        ("Optimizer", "CMAEvolutionStrategy", "does not run natively"),
         ("Transform", "BSplineStackTransform", "does not run natively"),
         ("Interpolator", "RayCastInterpolator", "does not run natively"),
         ("Registration", "MultiResolutionRegistrationWithFeatures", "does not run natively"),
@@ -210,6 +210,20 @@ def test_mutual_information(plan, only_error) -> None:
     assert [(one.terms[0].metric.fixed_bins, one.terms[0].metric.moving_bins) for one in levels] == [(16, 20), (64, 20)]
     assert "too small" in only_error(**MI, NumberOfHistogramBins="3").message
     assert "not possible" in only_error(**MI, MovingKernelBSplineOrder="0").message
+
+
+def test_further_optimisers(plan, only_error) -> None:
+    levels = plan(Optimizer='"RegularStepGradientDescent"', RelaxationFactor="0.8").levels
+    lengths = [(one.optimizer.maximum_step_length, one.optimizer.minimum_step_length) for one in levels]
+    assert lengths == [(16.0, 0.5), (8.0, 0.25)]
+    assert levels[0].optimizer.relaxation_factor == 0.8
+    assert "too large" in only_error(Optimizer='"RegularStepGradientDescent"', RelaxationFactor="1").message
+    quasi = plan(Optimizer='"QuasiNewtonLBFGS"', LBFGSUpdateAccuracy="7").levels[0].optimizer
+    assert (quasi.memory, quasi.step_length, quasi.line_search_iterations) == (7, 1.0, 20)
+    adam = plan(Optimizer='"Adam"', LearningRate="0.3 0.1").levels
+    assert [one.optimizer.learning_rate for one in adam] == [0.3, 0.1]
+    assert adam[0].optimizer.cosine_decay
+    assert "too large" in only_error(Optimizer='"Adam"', Beta1="1").message
 
 
 def test_of_several_optimisers_the_first_is_used(resolved) -> None:

@@ -8,6 +8,10 @@ _both = partial(Parameter, component="Optimizer", indexing="level")
 _asgd = partial(Parameter, component="AdaptiveStochasticGradientDescent", indexing="level")
 _asgd_once = partial(Parameter, component="AdaptiveStochasticGradientDescent")
 
+_regular = partial(Parameter, component="RegularStepGradientDescent", indexing="level")
+_lbfgs = partial(Parameter, component="QuasiNewtonLBFGS", indexing="level")
+_adam = partial(Parameter, component="Adam", indexing="level")
+
 OPTIMIZER_PARAMETERS: tuple[Parameter, ...] = (
     _both(
         name="MaximumNumberOfIterations", kind="int", default="500", minimum=0,
@@ -87,5 +91,37 @@ OPTIMIZER_PARAMETERS: tuple[Parameter, ...] = (
     _asgd(
         name="NumberOfBandStructureSamples", kind="int", default="10", minimum=1, effect=False,
         help="Points from which elastix finds the structure of those blocks.",
+    ),
+    _regular(
+        name="MinimumStepLength", kind="float", above=0,
+        help="Step length at which regular steps stop. Default: 0.5 / 2 ** level.",
+    ),
+    _regular(
+        name="RelaxationFactor", kind="float", default="0.5", above=0,
+        help="Factor on regular steps after a turn, below 1.",
+    ),
+    _regular(
+        name="MinimumGradientMagnitude", kind="float", default="1e-8", minimum=0,
+        help="Gradient magnitude at which regular steps stop.",
+    ),
+    _lbfgs(name="StepLength", kind="float", default="1", above=0, help="First step that LBFGS's line search tries."),
+    _lbfgs(name="LBFGSUpdateAccuracy", kind="int", default="5", minimum=1, help="Steps that LBFGS remembers."),
+    _lbfgs(
+        name="GradientMagnitudeTolerance", kind="float", default="0.000001", minimum=0,
+        help="Gradient magnitude at which LBFGS stops.",
+    ),
+    _lbfgs(
+        name="MaximumNumberOfLineSearchIterations", kind="int", default="20", minimum=1,
+        help="Evaluations of a line search at most.",
+    ),
+    _adam(
+        name="LearningRate", kind="float", default="0.1", above=0,
+        help="First step of Adam (this project's own), in parameter units: mm for a B-spline.",
+    ),
+    _adam(name="Beta1", kind="float", default="0.9", minimum=0, help="Adam's memory of gradients, below 1."),
+    _adam(name="Beta2", kind="float", default="0.999", minimum=0, help="Adam's memory of their squares, below 1."),
+    _adam(
+        name="UseCosineDecay", kind="bool", default="true",
+        help="Whether Adam's steps shrink to 0 along half a cosine over the iterations.",
     ),
 )  # fmt: skip

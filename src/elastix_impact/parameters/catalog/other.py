@@ -88,18 +88,11 @@ _RIGIDITY: tuple[_Row, ...] = (
 )
 
 _OPTIMIZERS: tuple[_Row, ...] = (
-    ("MinimumGradientMagnitude", "float", "level", "Gradient magnitude at which regular steps stop."),
-    ("MinimumStepLength", "float", "level", "Step length in mm at which regular steps stop."),
-    ("RelaxationFactor", "float", "level", "Factor on regular steps after a turn."),
-    ("GradientMagnitudeTolerance", "float", "level", "Gradient magnitude at which LBFGS stops."),
-    ("LBFGSUpdateAccuracy", "int", "level", "Steps that LBFGS remembers."),
     ("LineSearchGradientTolerance", "float", "level", "Wolfe condition on the gradient."),
     ("LineSearchValueTolerance", "float", "level", "Wolfe condition on the value."),
-    ("MaximumNumberOfLineSearchIterations", "int", "level", "Steps of the line search."),
     ("StopIfWolfeNotSatisfied", "bool", "level", "Whether a failed line search stops."),
     ("GenerateLineSearchIterations", "bool", "level", "Whether the line search is logged."),
     ("ConjugateGradientType", "text", "level", "Kind of conjugate gradient."),
-    ("StepLength", "float", "level", "Initial step."),
     ("StepTolerance", "float", "level", "Step at which Powell's search stops."),
     ("ValueTolerance", "float", "level", "Change of the metric at which searches stop."),
     ("AutomaticInitialSimplex", "bool", "level", "Whether the simplex is chosen."),

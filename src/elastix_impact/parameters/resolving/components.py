@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar, final
 
 from elastix_impact.parameters import native
-from elastix_impact.parameters.plan import LinearKind, MetricKind, PyramidKind, SamplerKind, SplineKind
+from elastix_impact.parameters.plan import LinearKind, MetricKind, OptimizerKind, PyramidKind, SamplerKind, SplineKind
 from elastix_impact.parameters.problems import counted, did_you_mean
 from elastix_impact.parameters.reader import Reader
 
@@ -34,7 +34,7 @@ class Components:
     """The native kinds that the map names."""
 
     transform: LinearKind | SplineKind
-    optimizer: Literal["Asgd", "GradientDescent"]
+    optimizer: OptimizerKind
     resample_interpolator: InterpolatorKind
     terms: tuple[TermComponents, ...]
 

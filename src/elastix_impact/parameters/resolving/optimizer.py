@@ -4,16 +4,76 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from elastix_impact.parameters.plan import AsgdPlan, GradientDescentPlan, OptimizerPlan, StepSizeEstimation
+from elastix_impact.parameters.plan import (
+    AdamPlan,
+    AsgdPlan,
+    GradientDescentPlan,
+    LbfgsPlan,
+    OptimizerKind,
+    OptimizerPlan,
+    RegularStepPlan,
+    StepSizeEstimation,
+)
 from elastix_impact.parameters.reader import Reader
 
 JACOBIAN_SAMPLES_FOR_EXACT_GRADIENT = 25_000
 """elastix's 100,000 take four times as long and change the estimated steps by 2 %, a fifth of what the seed changes."""
 
 
-def resolve_optimizer(reader: Reader, kind: Literal["Asgd", "GradientDescent"], level: int) -> OptimizerPlan:
+def resolve_optimizer(reader: Reader, kind: OptimizerKind, level: int) -> OptimizerPlan:
     """The optimiser of one level."""
-    return _asgd(reader, level) if kind == "Asgd" else _gradient_descent(reader, level)
+    match kind:
+        case "Asgd":
+            return _asgd(reader, level)
+        case "GradientDescent":
+            return _gradient_descent(reader, level)
+        case "RegularStep":
+            return _regular_step(reader, level)
+        case "Lbfgs":
+            return _lbfgs(reader, level)
+        case "Adam":
+            return _adam(reader, level)
+
+
+def _regular_step(reader: Reader, level: int) -> RegularStepPlan:
+    """Lengths default to 16 and 0.5, halved at each level, as in elastix."""
+    factor = reader.number("RelaxationFactor", level)
+    if factor >= 1:
+        reader.note("error", "RelaxationFactor", f"{factor:g} is too large", "Give a number below 1")
+    return RegularStepPlan(
+        maximum_number_of_iterations=reader.integer("MaximumNumberOfIterations", level),
+        maximum_number_of_sampling_attempts=reader.integer("MaximumNumberOfSamplingAttempts", level),
+        maximum_step_length=reader.number("MaximumStepLength", level, default=16.0 / 2**level),
+        minimum_step_length=reader.number("MinimumStepLength", level, default=0.5 / 2**level),
+        relaxation_factor=factor,
+        minimum_gradient_magnitude=reader.number("MinimumGradientMagnitude", level),
+    )
+
+
+def _lbfgs(reader: Reader, level: int) -> LbfgsPlan:
+    return LbfgsPlan(
+        maximum_number_of_iterations=reader.integer("MaximumNumberOfIterations", level, default=100),
+        maximum_number_of_sampling_attempts=reader.integer("MaximumNumberOfSamplingAttempts", level),
+        step_length=reader.number("StepLength", level),
+        memory=reader.integer("LBFGSUpdateAccuracy", level),
+        minimum_gradient_magnitude=reader.number("GradientMagnitudeTolerance", level),
+        line_search_iterations=reader.integer("MaximumNumberOfLineSearchIterations", level),
+    )
+
+
+def _adam(reader: Reader, level: int) -> AdamPlan:
+    betas = {name: reader.number(name, level) for name in ("Beta1", "Beta2")}
+    for name, value in betas.items():
+        if value >= 1:
+            reader.note("error", name, f"{value:g} is too large", "Give a number below 1")
+    return AdamPlan(
+        maximum_number_of_iterations=reader.integer("MaximumNumberOfIterations", level),
+        maximum_number_of_sampling_attempts=reader.integer("MaximumNumberOfSamplingAttempts", level),
+        learning_rate=reader.number("LearningRate", level),
+        beta1=betas["Beta1"],
+        beta2=betas["Beta2"],
+        cosine_decay=reader.boolean("UseCosineDecay", level),
+    )
 
 
 def _gradient_descent(reader: Reader, level: int) -> GradientDescentPlan:
