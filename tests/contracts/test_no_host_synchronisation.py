@@ -67,8 +67,9 @@ LAYERS = [LayerComparison("L2", 1.0, 2, 0)]
 def _static(models: dict[int, Any]) -> AbstractMetric:
     model = ModelInput(models[3], 3, 1, (0, 0, 0), (2.0, 2.0, 2.0), (True,))
     return StaticImpact(
-        _image(0), _image(1), Image(MASK, GRID), fixed_models=[model], moving_models=[model], layers=LAYERS,
-        image_order=3, feature_order=3, update_interval=-1, generator=torch.Generator(), level=0, sink=None,
+        _image(0), _image(1), Image(MASK, GRID), start=AFFINE, fixed_models=[model], moving_models=[model],
+        layers=LAYERS, image_order=3, feature_order=3, update_interval=-1, generator=torch.Generator(), level=0,
+        sink=None,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from elastix_steps import Step, elastix_steps, noise
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.metrics.base import AbstractMetric, MetricValue
-from elastix_impact.registration.loop import value_and_gradient
+from elastix_impact.registration.measure import value_and_gradient
 from elastix_impact.samplers.fixed import FullSampler
 from elastix_impact.transforms.affine import AffineTransform
 from elastix_impact.transforms.affine import identity_parameters as affine_identity

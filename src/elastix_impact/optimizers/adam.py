@@ -17,7 +17,7 @@ from .gain import descend, inverse_roots
 @final
 @dataclass(frozen=True, kw_only=True)
 class AdamSettings:
-    """Names as in the paper; `learning_rate` in parameter units, positive.
+    """Names as in the paper; `learning_rate` in scaled parameter units, positive; `epsilon` positive.
 
     With `cosine_decay` the rate falls to 0 over `iterations` steps along half a cosine (Loshchilov and Hutter, ICLR
     2017).
@@ -35,6 +35,8 @@ class AdamSettings:
             raise InputError(f"LearningRate is {self.learning_rate}", expected="a positive finite number")
         if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1):
             raise InputError(f"Beta1 is {self.beta1} and Beta2 {self.beta2}", expected="numbers from 0 to below 1")
+        if not (math.isfinite(self.epsilon) and self.epsilon > 0):
+            raise InputError(f"Epsilon is {self.epsilon}", expected="a positive finite number")
 
 
 class AdamState(NamedTuple):
@@ -68,15 +70,19 @@ class Adam(AbstractOptimizer[AdamState]):
 
     @torch.no_grad()
     def step(self, parameters: Vector, gradient: Vector, state: AdamState) -> tuple[Vector, AdamState]:
-        """New parameters and state."""
+        """New parameters and state. A gradient that is zero everywhere, as of a failed evaluation, changes nothing."""
         settings = self._settings
         scaled = gradient if self._inverse_roots is None else gradient * self._inverse_roots
-        time, rate = state.time + 1, self._rate(state.time)
+        time, rate, moves = state.time + 1, self._rate(state.time), (scaled != 0).any()
         mean = torch.lerp(scaled, state.mean, settings.beta1)
         square = torch.lerp(scaled * scaled, state.square, settings.beta2)
         corrected = mean / (1 - settings.beta1**time)
         root = (square / (1 - settings.beta2**time)).sqrt()
-        new_parameters = descend(parameters, corrected / (root + settings.epsilon), rate, self._inverse_roots)
+        direction, applied = corrected / (root + settings.epsilon), torch.where(moves, rate, 0.0)
+        new_parameters = descend(parameters, direction, applied, self._inverse_roots)
+        time, mean, square = (
+            torch.where(moves, new, old) for new, old in zip((time, mean, square), (state.time, state.mean, state.square))
+        )
         return new_parameters, AdamState(time, rate, mean, square)
 
     def step_size(self, state: AdamState) -> Scalar:

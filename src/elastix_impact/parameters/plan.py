@@ -238,14 +238,17 @@ class RegularStepPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class LbfgsPlan:
-    """QuasiNewtonLBFGS; `step_length` is the first that a line search tries."""
+    """QuasiNewtonLBFGS; `step_length` is the first that a line search tries, the tolerances are of its conditions."""
 
     maximum_number_of_iterations: int
     maximum_number_of_sampling_attempts: int
     step_length: float
     memory: int
-    minimum_gradient_magnitude: float
+    gradient_magnitude_tolerance: float
+    value_tolerance: float
+    gradient_tolerance: float
     line_search_iterations: int
+    stop_if_wolfe_not_satisfied: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,6 +260,7 @@ class AdamPlan:
     learning_rate: float
     beta1: float
     beta2: float
+    epsilon: float
     cosine_decay: bool
 
 

@@ -30,6 +30,7 @@ from elastix_impact.parameters.plan import (
     PenaltyPlan,
     TermPlan,
 )
+from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
 from elastix_impact.zoo.load import load_model
 
@@ -45,9 +46,10 @@ Landmarks = tuple[Points, Points]
 @final
 @dataclass(frozen=True, eq=False)
 class MetricContext:
-    """What metrics need beside images: `landmarks` are in the loop's frame and on its device, or None."""
+    """What metrics need beside images: the transform at the level's `start` and `landmarks` are in the loop's frame."""
 
     level: int
+    start: AbstractTransform
     find_model: FindModel
     generator: torch.Generator
     sink: FeatureSink | None
@@ -115,8 +117,8 @@ def _impact(plan: ImpactPlan, order: int, images: LevelImages, context: MetricCo
             gradient=plan.jacobian_gradient, generator=context.generator,
         )  # fmt: skip
     return StaticImpact(
-        *pair, fixed_models=fixed_models, moving_models=moving_models, layers=layers, image_order=order,
-        feature_order=plan.feature_interpolation_order, update_interval=plan.update_interval,
+        *pair, start=context.start, fixed_models=fixed_models, moving_models=moving_models, layers=layers,
+        image_order=order, feature_order=plan.feature_interpolation_order, update_interval=plan.update_interval,
         generator=context.generator, level=context.level, sink=context.sink if plan.feature_maps_directory else None,
     )  # fmt: skip
 

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from elastix_impact.geometry.grid import Grid, Row
 from elastix_impact.metrics.impact.features import FeatureSink
-from elastix_impact.optimizers.lbfgs import Lbfgs
 from elastix_impact.parameters.plan import LevelPlan, RegistrationPlan
 from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.transforms.base import AbstractTransform
@@ -22,8 +21,8 @@ from elastix_impact.transforms.composite import CompositeTransform
 
 from .build import Images
 from .build_metric import FindModel, Landmarks, MetricContext
-from .line_search import run_line_search
-from .loop import LoopResult, LoopSettings, run_loop, with_enough_memory
+from .loop import LoopResult, LoopSettings, run_loop
+from .measure import with_enough_memory
 from .observe import Observer
 from .parts import build_all_images, build_parts, draws_anew
 from .result import IterationRecord, LevelRecord
@@ -69,7 +68,7 @@ def run_level(
 
     def context() -> MetricContext:
         shifted = None if landmarks is None else _landmarks_in_loop_frame(landmarks, centre, device)
-        return MetricContext(level, find_model, generator, _sink(observers, centre), shifted)
+        return MetricContext(level, template, find_model, generator, _sink(observers, centre), shifted)
 
     with phases.phase("pyramid"):
         current = refined_transform(plan, level, current, fixed.grid, initial)
@@ -93,12 +92,7 @@ def run_level(
             answers = [observer.on_iterations(level, rows, current) for observer in observers]
             return any(answers)
 
-        if isinstance(optimizer, Lbfgs):
-            outcome = run_line_search(
-                parts.metric, template, parts.sampler, optimizer, loop_settings, generator, report
-            )
-        else:
-            outcome = run_loop(parts.metric, template, parts.sampler, optimizer, loop_settings, generator, report)
+        outcome = run_loop(parts.metric, template, parts.sampler, optimizer, loop_settings, generator, report)
     reached = current.with_parameters(outcome.parameters.detach().double().cpu())
     return reached, _record(level, outcome, parts.sampler, reached, phases.seconds, settings)
 
@@ -136,6 +130,7 @@ def _loop_settings(step: LevelPlan, *, keep_parameters: bool) -> LoopSettings:
         required_ratio_of_valid_samples=step.required_ratio_of_valid_samples if step.check_number_of_samples else 0.0,
         maximum_number_of_sampling_attempts=step.optimizer.maximum_number_of_sampling_attempts,
         keep_parameters=keep_parameters,
+        features_change=any(metric.update_interval > 0 for metric in step.impact_metrics),
     )
 
 
@@ -156,8 +151,8 @@ def _record(
     seconds: dict[str, float],
     settings: Settings,
 ) -> LevelRecord:
-    rows = outcome.rows
-    first, last = (rows[0], rows[-1]) if rows else (None, None)
+    rows, last = outcome.rows, outcome.last
+    first = rows[0] if rows else last
     return LevelRecord(
         level=level,
         iterations=len(rows),

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from elastix_impact.optimizers.wolfe import LineSearch
 from elastix_impact.transforms.base import AbstractTransform
 
 
@@ -15,7 +16,9 @@ class StopReason(Enum):
     MAXIMUM_ITERATIONS = "Maximum number of iterations has been reached"
     STEP_TOO_SMALL = "Minimum step size has been reached"
     GRADIENT_TOO_SMALL = "Minimum gradient magnitude has been reached"
-    LINE_SEARCH_ENDED = "The gradient is small, or no better point was found along the line"
+    STEP_VANISHED = "The last step size was (nearly) zero"
+    GRADIENT_VANISHED = "The gradient magnitude has (nearly) vanished"
+    WOLFE_VIOLATED = "Wolfe conditions are not satisfied"
     STOPPED_BY_OBSERVER = "An observer asked to stop"
     NON_FINITE_VALUE = (
         "The metric became infinite or NaN. Lower MaximumStepLength, or look for extreme intensities in the images"
@@ -54,6 +57,8 @@ class IterationRecord:
         Further scalars by name, e.g. the metric's raw value per layer.
     parameters
         The parameters *after* the step, float64 (P,), only where an observer asked for them.
+    search
+        How the line search went, None without one. The row's numbers are then those at its end.
     """
 
     iteration: int
@@ -65,6 +70,7 @@ class IterationRecord:
     valid_fraction: float
     parts: dict[str, float] = field(default_factory=dict[str, float])
     parameters: Tensor | None = None
+    search: LineSearch | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from elastix_impact.optimizers.asgd_estimate import (
     number_of_jacobian_measurements,
     sample_gradients,
 )
-from elastix_impact.optimizers.base import AbstractOptimizer
 from elastix_impact.optimizers.gradient_descent import GradientDescentSettings, StandardGradientDescent
 from elastix_impact.optimizers.jacobian_terms import displacement_magnitudes, jacobian_terms, max_jj
 from elastix_impact.optimizers.lbfgs import Lbfgs, LbfgsSettings
@@ -36,7 +35,8 @@ from elastix_impact.samplers.fixed import GridSampler
 from elastix_impact.transforms.base import AbstractTransform
 
 from .build import LevelImages
-from .loop import value_and_gradient
+from .loop import AnyOptimizer
+from .measure import value_and_gradient
 from .parts import LevelParts, draws_anew
 
 Settings = dict[str, Any]
@@ -48,7 +48,7 @@ SAMPLES_FOR_SCALES = 10_000
 
 def build_optimizer(
     plan: RegistrationPlan, level: int, parts: LevelParts, transform: AbstractTransform, generator: torch.Generator
-) -> tuple[AbstractOptimizer[Any] | Lbfgs, Settings]:
+) -> tuple[AnyOptimizer, Settings]:
     """The optimiser of one level; `transform` is in the loop's frame at the level's start."""
     step, images = plan.levels[level], parts.images
     scales = _scales(plan, images, transform)
@@ -63,17 +63,19 @@ def build_optimizer(
                 minimum_gradient_magnitude=lengths.minimum_gradient_magnitude,
             )  # fmt: skip
             return RegularStepGradientDescent(regular, scales), asdict(regular)
-        case LbfgsPlan() as plan_:
+        case LbfgsPlan() as searches:
             lbfgs = LbfgsSettings(
-                step_length=plan_.step_length, memory=plan_.memory,
-                minimum_gradient_magnitude=plan_.minimum_gradient_magnitude,
-                line_search_iterations=plan_.line_search_iterations,
+                step_length=searches.step_length, memory=searches.memory,
+                gradient_magnitude_tolerance=searches.gradient_magnitude_tolerance,
+                value_tolerance=searches.value_tolerance, gradient_tolerance=searches.gradient_tolerance,
+                line_search_iterations=searches.line_search_iterations,
+                stop_if_wolfe_not_satisfied=searches.stop_if_wolfe_not_satisfied,
             )  # fmt: skip
             return Lbfgs(lbfgs, scales), asdict(lbfgs)
         case AdamPlan() as rates:
             adam = AdamSettings(
                 learning_rate=rates.learning_rate, iterations=rates.maximum_number_of_iterations,
-                beta1=rates.beta1, beta2=rates.beta2, cosine_decay=rates.cosine_decay,
+                beta1=rates.beta1, beta2=rates.beta2, epsilon=rates.epsilon, cosine_decay=rates.cosine_decay,
             )  # fmt: skip
             return Adam(adam, scales), asdict(adam)
         case AsgdPlan() as asgd if not asgd.automatic_parameter_estimation:

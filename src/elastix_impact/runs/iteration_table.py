@@ -6,8 +6,18 @@ each has a column of its own before weighting; gradient norms per metric are kno
 
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 
-from elastix_impact.parameters.plan import AsgdPlan, LevelPlan
+from elastix_impact.parameters.plan import (
+    AdamPlan,
+    AsgdPlan,
+    GradientDescentPlan,
+    LbfgsPlan,
+    LevelPlan,
+    OptimizerPlan,
+    RegularStepPlan,
+)
+from elastix_impact.optimizers.wolfe import LineSearch
 from elastix_impact.registration.result import IterationRecord
 
 Column = tuple[str, Callable[[IterationRecord], str]]
@@ -34,15 +44,52 @@ _GRADIENT_DESCENT: tuple[Column, ...] = (
 )
 
 
+def _of_search(text: Callable[[LineSearch], str], without: str = "0.000000") -> Callable[[IterationRecord], str]:
+    """The cell of a row with a line search, and that of a row without one, where the metric could not be used."""
+    return lambda row: without if row.search is None else text(row.search)
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
+
+
+_LBFGS: tuple[Column, ...] = (
+    _ITERATION,
+    ("1a:SrchDirNr", lambda row: str(row.iteration)),
+    ("1b:LineItNr", _of_search(lambda search: str(max(search.trials - 1, 0)), "0")),
+    _METRIC,
+    ("3:StepLength", lambda row: f"{row.step_size:.6f}"),
+    ("4a:||Gradient||", lambda row: f"{row.gradient_norm:.6f}"),
+    ("4b:||SearchDir||", _of_search(lambda search: f"{search.direction_norm:.6f}")),
+    ("4c:DirGradient", _of_search(lambda search: f"{search.best.slope:.6f}")),
+    ("5:Phase", lambda row: "Main"),
+    ("6a:Wolfe1", _of_search(lambda search: _truth(search.is_lower), "false")),
+    ("6b:Wolfe2", _of_search(lambda search: _truth(search.is_flatter), "false")),
+    ("7:LinSrchStopCondition", _of_search(lambda search: search.end.value, "MetricError")),
+    _MILLISECONDS,
+)
+
+
+def _columns(optimizer: OptimizerPlan) -> tuple[Column, ...]:
+    """Of one metric; Adam, which elastix does not have, prints as the gradient descents do."""
+    match optimizer:
+        case AsgdPlan():
+            return _ASGD
+        case LbfgsPlan():
+            return _LBFGS
+        case GradientDescentPlan() | RegularStepPlan() | AdamPlan():
+            return _GRADIENT_DESCENT
+
+
 def columns_of(level: LevelPlan) -> tuple[Column, ...]:
     """The columns that elastix prints for this level's optimiser and metrics."""
-    columns = _ASGD if isinstance(level.optimizer, AsgdPlan) else _GRADIENT_DESCENT
+    columns = _columns(level.optimizer)
     if len(level.terms) == 1:
         return columns
     names = [term.name for term in level.terms]
     values = [(f"2:{name}", partial(_part, name)) for name in names]
     norms = [(f"4:||Gradient{name.removeprefix('Metric')}||", partial(_part, f"{name} gradient")) for name in names]
-    return tuple(sorted([*columns, *values, *(norms if level.use_relative_weights else [])]))
+    return tuple(sorted([*columns, *values, *(norms if level.use_relative_weights else [])], key=itemgetter(0)))
 
 
 def _part(name: str, row: IterationRecord) -> str:

@@ -37,8 +37,15 @@ ELASTIX_NAMES = {
     "maximum_step_length": "MaximumStepLength",
     "minimum_step_length": "MinimumStepLength",
     "relaxation_factor": "RelaxationFactor",
+    "minimum_gradient_magnitude": "MinimumGradientMagnitude",
+    "gradient_magnitude_tolerance": "GradientMagnitudeTolerance",
     "step_length": "StepLength",
+    "value_tolerance": "LineSearchValueTolerance",
+    "gradient_tolerance": "LineSearchGradientTolerance",
     "learning_rate": "LearningRate",
+    "beta1": "Beta1",
+    "beta2": "Beta2",
+    "epsilon": "Epsilon",
 }
 """How elastix's log calls the optimiser's settings."""
 

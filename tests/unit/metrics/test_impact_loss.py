@@ -98,7 +98,8 @@ def test_the_number_is_the_metrics_own(distance, tmp_path):
     for mask, index in (("10", 0), ("01", 1)):
         side = ModelInput(load_model(path), 3, 1, (0, 0, 0), grid.spacing, tuple(c == "1" for c in mask))
         metric = StaticImpact(
-            fixed, moving, None, fixed_models=[side], moving_models=[side], image_order=1, feature_order=1,
+            fixed, moving, None, start=TranslationTransform(torch.zeros(3)), fixed_models=[side], moving_models=[side],
+            image_order=1, feature_order=1,
             layers=[LayerComparison(distance, 1.0, 99, 0)], update_interval=-1, generator=torch.Generator(), level=0,
             sink=None,
         )  # fmt: skip

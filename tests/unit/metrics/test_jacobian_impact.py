@@ -13,7 +13,7 @@ from elastix_impact.metrics.impact.features import ModelInput
 from elastix_impact.metrics.impact.jacobian import JacobianImpact
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.patches import PatchPlan
-from elastix_impact.registration.loop import value_and_gradient
+from elastix_impact.registration.measure import value_and_gradient
 from elastix_impact.transforms.affine import AffineTransform, identity_parameters
 from elastix_impact.transforms.translation import TranslationTransform
 from elastix_impact.zoo.load import FeatureModel, load_model

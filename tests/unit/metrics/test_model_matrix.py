@@ -20,6 +20,7 @@ from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.patches import PatchPlan
 from elastix_impact.metrics.impact.static import StaticImpact
 from elastix_impact.transforms.affine import AffineTransform
+from elastix_impact.transforms.translation import TranslationTransform
 from elastix_impact.zoo.load import load_model
 
 GRID = Grid((22, 20, 18), (2.0, 2.0, 3.0), (21.0, 19.0, -25.5), ((-1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, 1.0)))
@@ -145,7 +146,8 @@ def _metric(mode: str, pair: tuple[str, str], folder, *, gradient: str = "Exact"
     }  # fmt: skip
     if mode == "Jacobian":
         return JacobianImpact(FIXED, MOVING, None, image_order=3, gradient=gradient, **options), sides
-    options |= {"image_order": 3, "feature_order": 3, "update_interval": -1, "level": 0, "sink": None}
+    still = TranslationTransform(torch.zeros(3))
+    options |= {"image_order": 3, "feature_order": 3, "update_interval": -1, "level": 0, "sink": None, "start": still}
     return StaticImpact(FIXED, MOVING, None, **options), sides
 
 
@@ -271,7 +273,7 @@ def test_the_two_sides_of_a_pair_are_not_mixed_up(tmp_path):
             "fixed_models": sides[1:], "layers": _comparisons(KINDS["one input"]), "generator": torch.Generator(),
             "image_order": 3,
         }  # fmt: skip
-        more = {"feature_order": 3, "update_interval": -1, "level": 0, "sink": None}
+        more = {"feature_order": 3, "update_interval": -1, "level": 0, "sink": None, "start": still}
         kind, extra = (JacobianImpact, {"gradient": "Exact"}) if mode == "Jacobian" else (StaticImpact, more)
         exchanged = kind(MOVING, FIXED, None, moving_models=sides[:1], **options, **extra).evaluate(still, world_points)
         half = kind(MOVING, FIXED, None, moving_models=sides[1:], **options, **extra).evaluate(still, world_points)

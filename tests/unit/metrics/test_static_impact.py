@@ -58,7 +58,14 @@ def _metric(models, fixed, moving, *, model="strided", mask=(True, False), layer
     moving_mask = settings.pop("moving_mask")
     layers = layers or [LayerComparison("L2", 1.0, 99, 0)] * sum(mask)
     return StaticImpact(
-        fixed, moving, moving_mask, fixed_models=[side], moving_models=[side], layers=layers, **settings
+        fixed,
+        moving,
+        moving_mask,
+        start=_still(fixed.grid.dimension),
+        fixed_models=[side],
+        moving_models=[side],
+        layers=layers,
+        **settings,
     )
 
 
@@ -207,6 +214,7 @@ def test_layers_that_do_not_fit_are_refused_with_both_numbers(models):
             fixed,
             moving,
             None,
+            start=_still(fixed.grid.dimension),
             fixed_models=sides[:1],
             moving_models=sides[1:],
             layers=[LayerComparison("L2", 1.0, 1, 0)],
@@ -217,6 +225,7 @@ def test_layers_that_do_not_fit_are_refused_with_both_numbers(models):
             fixed,
             moving,
             None,
+            start=_still(fixed.grid.dimension),
             fixed_models=sides,
             moving_models=sides[1:],
             layers=[LayerComparison("L2", 1.0, 1, 0)],

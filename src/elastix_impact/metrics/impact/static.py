@@ -1,12 +1,13 @@
 """IMPACT in Static mode: features are extracted once and compared where the samples fall.
 
-Boussot et al., arXiv 2503.24121. Moving features are extracted on the moving image in its own space, its axes
-stored as the fixed image's are, and read at T(x). At an update interval they are extracted from the warped image
-m(T0(x)) on the fixed grid and read at x + J0^-1 (T(x) - T0(x)), with T0 the transform at the update and J0 its
-spatial Jacobian.
+Boussot et al., arXiv 2503.24121. Moving features are extracted on the moving image in its own space, with the axes that
+the level's first transform makes of the fixed image's, and read at T(x). At an update interval they are extracted from
+the warped image m(T0(x)) on the fixed grid and read at x + J0^-1 (T(x) - T0(x)), with T0 the transform at the update
+and J0 its spatial Jacobian.
 """
 
 from collections.abc import Sequence
+from itertools import product
 from typing import final
 
 import torch
@@ -14,10 +15,10 @@ from torch import Tensor
 
 from elastix_impact.geometry.domain import Domain
 from elastix_impact.geometry.field import Field, ScalarField
-from elastix_impact.geometry.grid import Grid
+from elastix_impact.geometry.grid import Grid, Row
 from elastix_impact.geometry.image import Image
 from elastix_impact.geometry.interpolate import grid_chunks
-from elastix_impact.geometry.orient import reoriented
+from elastix_impact.geometry.turn import nearest_rotation, with_axes_like
 from elastix_impact.metrics.base import AbstractMetric, MetricValue
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
@@ -45,6 +46,8 @@ class StaticImpact(AbstractMetric):
         The level's images, in the loop's frame and on its device.
     moving_mask
         Where the moving image counts, or None.
+    start
+        The transform at the level's start, in the loop's frame.
     fixed_models, moving_models
         The models; both sides must select the same number of layers with the same channels.
     layers
@@ -70,6 +73,7 @@ class StaticImpact(AbstractMetric):
         moving: Image,
         moving_mask: Image | None,
         *,
+        start: AbstractTransform,
         fixed_models: Sequence[ModelInput],
         moving_models: Sequence[ModelInput],
         layers: Sequence[LayerComparison],
@@ -80,8 +84,8 @@ class StaticImpact(AbstractMetric):
         level: int,
         sink: FeatureSink | None,
     ) -> None:
-        moving = reoriented(moving, fixed.grid.direction)
         self._fixed_grid, self._moving, self._moving_models = fixed.grid, moving, tuple(moving_models)
+        seen = with_axes_like(moving, _axes_after(start, fixed.grid), image_order)
         self._sum = LayerSum(layers, generator)
         self._image_order, self._feature_order = image_order, feature_order
         self._update_interval = update_interval
@@ -89,8 +93,8 @@ class StaticImpact(AbstractMetric):
         self._moving_stats = moving.statistics()
         self._domain = Domain.of(moving.grid, moving_mask, moving.data.device)
 
-        fixed_maps = _maps_of_image(fixed, fixed_models, image_order, f"Fixed_{level}", sink)
-        moving_maps = _maps_of_image(moving, moving_models, image_order, self._role, sink)
+        fixed_maps = _maps_of_image(fixed, fixed_models, image_order, f"Fixed_{level}", sink, fixed.statistics())
+        moving_maps = _maps_of_image(seen, moving_models, image_order, self._role, sink, moving.statistics())
         check_layers([m.features.shape[0] for m in fixed_maps], [m.features.shape[0] for m in moving_maps], layers)
         self._bases = [
             principal_axes(m.features, layer.pca) if layer.pca else None for m, layer in zip(fixed_maps, layers)
@@ -146,10 +150,19 @@ class StaticImpact(AbstractMetric):
         return MetricValue(value, total / world_points.shape[0], parts)
 
 
+def _axes_after(transform: AbstractTransform, grid: Grid) -> tuple[Row, ...]:
+    """The axes of `grid` as the transform turns them, on average over the grid."""
+    shares = torch.tensor(list(product(*((0.25, 0.5, 0.75),) * grid.dimension)), dtype=torch.float64)
+    points = grid.to_world(shares * (torch.tensor(grid.size) - 1))
+    with torch.no_grad():
+        matrix = transform.spatial_jacobian(points.to(transform.parameters)).mean(0)
+    axes = nearest_rotation(matrix) @ torch.tensor(grid.direction, dtype=torch.float64)
+    return tuple(tuple(row) for row in axes.tolist())
+
+
 def _maps_of_image(
-    image: Image, models: Sequence[ModelInput], order: int, role: str, sink: FeatureSink | None
+    image: Image, models: Sequence[ModelInput], order: int, role: str, sink: FeatureSink | None, stats: Tensor
 ) -> list[FeatureMap]:
-    stats = image.statistics()
     maps: list[FeatureMap] = []
     for model in models:
         maps += feature_maps(on_voxel_grid(image, model.voxel_size, order), model, stats, role=role, sink=sink)

@@ -15,7 +15,7 @@ _adam = partial(Parameter, component="Adam", indexing="level")
 OPTIMIZER_PARAMETERS: tuple[Parameter, ...] = (
     _both(
         name="MaximumNumberOfIterations", kind="int", default="500", minimum=0,
-        help="Iterations per level; all are run.",
+        help="Iterations per level at most. Default: 500, for QuasiNewtonLBFGS 100.",
     ),
     _both(
         name="MaximumNumberOfSamplingAttempts", kind="int", default="0", minimum=0,
@@ -50,9 +50,10 @@ OPTIMIZER_PARAMETERS: tuple[Parameter, ...] = (
         name="NoiseCompensation", kind="bool", default="true",
         help="Whether DisplacementDistribution allows for the noise of random samples.",
     ),
-    _asgd(
+    _both(
         name="MaximumStepLength", kind="float", above=0,
-        help="Largest first step of a voxel in mm. Default: mean in-plane voxel size of both images.",
+        help="Largest first step of a voxel in mm. Default: mean in-plane voxel size of both images. "
+        "RegularStepGradientDescent: length of the first step in parameter units; default: 16 / 2 ** level.",
     ),
     _asgd(
         name="MaximumStepLengthRatio", kind="float", default="1", above=0, help="Factor on MaximumStepLength's default."
@@ -105,14 +106,33 @@ OPTIMIZER_PARAMETERS: tuple[Parameter, ...] = (
         help="Gradient magnitude at which regular steps stop.",
     ),
     _lbfgs(name="StepLength", kind="float", default="1", above=0, help="First step that LBFGS's line search tries."),
-    _lbfgs(name="LBFGSUpdateAccuracy", kind="int", default="5", minimum=1, help="Steps that LBFGS remembers."),
+    _lbfgs(
+        name="LBFGSUpdateAccuracy", kind="int", default="5", minimum=0,
+        help="Steps that LBFGS remembers; 0 = steepest descent.",
+    ),
     _lbfgs(
         name="GradientMagnitudeTolerance", kind="float", default="0.000001", minimum=0,
-        help="Gradient magnitude at which LBFGS stops.",
+        help="Gradient magnitude, relative to that of the parameters if above 1, at which LBFGS stops.",
+    ),
+    _lbfgs(
+        name="LineSearchValueTolerance", kind="float", default="0.0001", above=0,
+        help="First Wolfe condition: share of the decrease that the slope promises.",
+    ),
+    _lbfgs(
+        name="LineSearchGradientTolerance", kind="float", default="0.9", above=0,
+        help="Second Wolfe condition: share of the slope that may be left, below 1.",
     ),
     _lbfgs(
         name="MaximumNumberOfLineSearchIterations", kind="int", default="20", minimum=1,
         help="Evaluations of a line search at most.",
+    ),
+    _lbfgs(
+        name="StopIfWolfeNotSatisfied", kind="bool", default="true",
+        help="Whether a line search that finds no point which fulfils the Wolfe conditions ends the level.",
+    ),
+    _lbfgs(
+        name="GenerateLineSearchIterations", kind="bool", indexing="once", default="false", effect=False,
+        help="Whether trials within a line search get rows in elastix's iteration table.",
     ),
     _adam(
         name="LearningRate", kind="float", default="0.1", above=0,
@@ -120,6 +140,10 @@ OPTIMIZER_PARAMETERS: tuple[Parameter, ...] = (
     ),
     _adam(name="Beta1", kind="float", default="0.9", minimum=0, help="Adam's memory of gradients, below 1."),
     _adam(name="Beta2", kind="float", default="0.999", minimum=0, help="Adam's memory of their squares, below 1."),
+    _adam(
+        name="Epsilon", kind="float", default="1e-8", above=0,
+        help="Root mean square of a gradient's component below which Adam's steps shrink.",
+    ),
     _adam(
         name="UseCosineDecay", kind="bool", default="true",
         help="Whether Adam's steps shrink to 0 along half a cosine over the iterations.",

@@ -88,10 +88,6 @@ _RIGIDITY: tuple[_Row, ...] = (
 )
 
 _OPTIMIZERS: tuple[_Row, ...] = (
-    ("LineSearchGradientTolerance", "float", "level", "Wolfe condition on the gradient."),
-    ("LineSearchValueTolerance", "float", "level", "Wolfe condition on the value."),
-    ("StopIfWolfeNotSatisfied", "bool", "level", "Whether a failed line search stops."),
-    ("GenerateLineSearchIterations", "bool", "level", "Whether the line search is logged."),
     ("ConjugateGradientType", "text", "level", "Kind of conjugate gradient."),
     ("StepTolerance", "float", "level", "Step at which Powell's search stops."),
     ("ValueTolerance", "float", "level", "Change of the metric at which searches stop."),

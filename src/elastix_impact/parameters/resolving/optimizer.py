@@ -51,14 +51,33 @@ def _regular_step(reader: Reader, level: int) -> RegularStepPlan:
 
 
 def _lbfgs(reader: Reader, level: int) -> LbfgsPlan:
+    _note_what_searches_cannot(reader)
+    value, gradient = "LineSearchValueTolerance", "LineSearchGradientTolerance"
+    tolerances = reader.number(value, level), reader.number(gradient, level)
+    if not tolerances[0] <= tolerances[1] < 1:
+        message = f"{tolerances[1]:g} is not between {value}, {tolerances[0]:g}, and 1: there may be no such point"
+        reader.note("error", gradient, message, "Usual are 0.0001 and 0.9")
     return LbfgsPlan(
         maximum_number_of_iterations=reader.integer("MaximumNumberOfIterations", level, default=100),
         maximum_number_of_sampling_attempts=reader.integer("MaximumNumberOfSamplingAttempts", level),
         step_length=reader.number("StepLength", level),
         memory=reader.integer("LBFGSUpdateAccuracy", level),
-        minimum_gradient_magnitude=reader.number("GradientMagnitudeTolerance", level),
+        gradient_magnitude_tolerance=reader.number("GradientMagnitudeTolerance", level),
+        value_tolerance=tolerances[0],
+        gradient_tolerance=tolerances[1],
         line_search_iterations=reader.integer("MaximumNumberOfLineSearchIterations", level),
+        stop_if_wolfe_not_satisfied=reader.boolean("StopIfWolfeNotSatisfied", level),
     )
+
+
+def _note_what_searches_cannot(reader: Reader) -> None:
+    if reader.boolean("GenerateLineSearchIterations"):
+        message = "the trials within a line search get no rows here; the run is the same"
+        reader.note("hint", "GenerateLineSearchIterations", message)
+    if reader.count("Metric") > 1 and reader.boolean("UseRelativeWeights"):
+        message = "relative weights change at every trial of a line search, which compares values"
+        remedy = 'Write (UseRelativeWeights "false") and Metric0Weight ..., or take AdaptiveStochasticGradientDescent'
+        reader.note("warning", "UseRelativeWeights", message, remedy)
 
 
 def _adam(reader: Reader, level: int) -> AdamPlan:
@@ -72,6 +91,7 @@ def _adam(reader: Reader, level: int) -> AdamPlan:
         learning_rate=reader.number("LearningRate", level),
         beta1=betas["Beta1"],
         beta2=betas["Beta2"],
+        epsilon=reader.number("Epsilon", level),
         cosine_decay=reader.boolean("UseCosineDecay", level),
     )
 
