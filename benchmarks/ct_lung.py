@@ -61,7 +61,8 @@ def itk_elastix(parameter_map: Path, moving: str, seed: int, threads: int) -> Ru
             "--fixed-points", DATA / "fixed_points.txt", "--moving-points", DATA / "moving_points.txt", "--json",
         ]  # fmt: skip
         errors = json.loads(_timed(evaluate, threads)[2])
-    return Run(seconds, tuple(json.loads(output.splitlines()[-1])["milliseconds"]), peak, errors["landmarks_mm"]["after"]["mean"])
+    milliseconds = tuple(json.loads(output.splitlines()[-1])["milliseconds"])
+    return Run(seconds, milliseconds, peak, errors["landmarks_mm"]["after"]["mean"])
 
 
 def yardstick(threads: int) -> Run:

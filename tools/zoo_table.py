@@ -62,10 +62,10 @@ def table_text(rows: list[Row]) -> str:
     lines = [
         "# The maps of the ElastixModelZoo",
         "",
-        "Made by `python -m tools.zoo_table` from a checkout of the public ElastixModelZoo; none of its files is part of "
-        "this project.",
-        "**native**: runs here. **handed on**: runs in itk-elastix (extra `itk`), inside the same chain. **refused**: an "
-        "error says why.",
+        "Made by `python -m tools.zoo_table` from a checkout of the public ElastixModelZoo; none of its files is part "
+        "of this project.",
+        "**native**: runs here. **handed on**: runs in itk-elastix (extra `itk`), inside the same chain. **refused**: "
+        "an error says why.",
         "",
         "| verdict | files |",
         "|---|---|",
