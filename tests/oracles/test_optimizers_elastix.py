@@ -4,12 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from elastix_impact.cli.main import main
-from elastix_impact.optimizers.adam import Adam, AdamSettings
-from elastix_impact.optimizers.lbfgs import Lbfgs, LbfgsSettings
-from elastix_impact.optimizers.regular_step import RegularStepGradientDescent, RegularStepSettings
 from small_case import write_small_case
 
 MAP = """\
@@ -83,63 +79,6 @@ def test_the_quasi_newton_method_gets_as_low_as_that_of_elastix(tmp_path: Path) 
     mine = float(ours[-1][header.index("2:Metric")])
     other = float(theirs[-1][their_header.index("2:Metric")])
     assert mine <= 1.01 * other + 1e-3
-
-
-def _rosenbrock(x: torch.Tensor) -> torch.Tensor:
-    return (1 - x[0]) ** 2 + 100 * (x[1] - x[0] ** 2) ** 2
-
-
-def test_lbfgs_finds_the_bottom_of_a_valley() -> None:
-    def evaluate(parameters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        leaf = parameters.clone().requires_grad_()
-        value = _rosenbrock(leaf)
-        return value.detach(), torch.autograd.grad(value, leaf)[0]
-
-    for scales in (None, torch.tensor([4.0, 0.25], dtype=torch.float64)):
-        start = torch.tensor([-1.2, 1.0], dtype=torch.float64)
-        steps = list(Lbfgs(LbfgsSettings(), scales).minimise(start, evaluate, 200))
-        assert steps[-1].value < 1e-10
-        torch.testing.assert_close(steps[-1].parameters, torch.ones(2, dtype=torch.float64), atol=1e-4, rtol=0)
-        assert len(steps) < 100
-        assert start.tolist() == [-1.2, 1.0]
-
-
-def test_adam_is_that_of_pytorch() -> None:
-    theirs = torch.tensor([3.0, -2.0, 0.5], dtype=torch.float64, requires_grad=True)
-    peer = torch.optim.Adam([theirs], lr=0.1)
-    ours, optimizer = theirs.detach().clone(), Adam(AdamSettings(learning_rate=0.1, iterations=50, cosine_decay=False))
-    state = optimizer.init(ours)
-    for _ in range(50):
-        peer.zero_grad()
-        ((theirs - 1) ** 4).sum().backward()
-        peer.step()
-        ours, state = optimizer.step(ours, 4 * (ours - 1) ** 3, state)
-    torch.testing.assert_close(ours, theirs.detach(), rtol=1e-6, atol=1e-8)
-
-
-def test_the_cosine_ends_at_zero() -> None:
-    optimizer = Adam(AdamSettings(learning_rate=1.0, iterations=10))
-    parameters = torch.zeros(2)
-    state, rates = optimizer.init(parameters), []
-    for _ in range(11):
-        parameters, state = optimizer.step(parameters, torch.ones(2), state)
-        rates.append(optimizer.step_size(state).item())
-    assert rates[0] == pytest.approx(1.0)
-    assert rates[5] == pytest.approx(0.5)
-    assert rates[10] == pytest.approx(0.0, abs=1e-6)
-
-
-def test_regular_steps_stop_and_stay() -> None:
-    settings = RegularStepSettings(maximum_step_length=1.0, minimum_step_length=0.3)
-    optimizer, parameters = RegularStepGradientDescent(settings), torch.tensor([0.9])
-    state, seen = optimizer.init(parameters), []
-    for _ in range(8):
-        parameters, state = optimizer.step(parameters, parameters.clone(), state)
-        seen.append((round(parameters.item(), 4), optimizer.stopped(state).item()))
-    assert seen[0] == (-0.1, 0.0)
-    assert seen[1] == (0.4, 0.0)
-    assert [stopped for _, stopped in seen[2:]] == [1.0] * 6
-    assert len({value for value, _ in seen[2:]}) == 1
 
 
 def test_adam_registers_the_small_case(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

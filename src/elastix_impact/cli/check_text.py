@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         ImpactPlan,
         MetricPlan,
         ModelPlan,
+        OptimizerPlan,
         PyramidLevelPlan,
         RegistrationPlan,
         SamplerPlan,
@@ -39,6 +40,7 @@ def level_table(plan: RegistrationPlan) -> str:
     rows |= {
         **_spacing_row(plan),
         "iterations": [str(level.optimizer.maximum_number_of_iterations) for level in levels],
+        "optimizer": [_optimizer(level.optimizer) for level in levels],
     }
     names = list(dict.fromkeys(term.name for level in levels for term in level.terms))
     for name in names:
@@ -92,6 +94,26 @@ def _metric(plan: MetricPlan) -> str:
             return "correlation"
         case _:
             return plan.kind
+
+
+def _optimizer(plan: OptimizerPlan) -> str:
+    from elastix_impact.parameters.plan import AdamPlan, AsgdPlan, GradientDescentPlan, LbfgsPlan, RegularStepPlan
+
+    match plan:
+        case AsgdPlan(automatic_parameter_estimation=True):
+            length = plan.maximum_step_length
+            largest = f"{plan.maximum_step_length_ratio:g} voxels" if length is None else f"{length:g} mm"
+            return f"ASGD, steps up to {largest}"
+        case AsgdPlan():
+            return f"ASGD, SP_a {plan.sp_a:g}"
+        case GradientDescentPlan():
+            return f"gradient descent, SP_a {plan.sp_a:g}"
+        case RegularStepPlan():
+            return f"regular steps, {plan.maximum_step_length:g} to {plan.minimum_step_length:g}"
+        case LbfgsPlan():
+            return f"L-BFGS, {plan.memory} steps remembered"
+        case AdamPlan():
+            return f"Adam, rate {plan.learning_rate:g}" + (" falling to 0" if plan.cosine_decay else "")
 
 
 def _spacing_row(plan: RegistrationPlan) -> dict[str, list[str]]:

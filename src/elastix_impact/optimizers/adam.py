@@ -81,7 +81,8 @@ class Adam(AbstractOptimizer[AdamState]):
         direction, applied = corrected / (root + settings.epsilon), torch.where(moves, rate, 0.0)
         new_parameters = descend(parameters, direction, applied, self._inverse_roots)
         time, mean, square = (
-            torch.where(moves, new, old) for new, old in zip((time, mean, square), (state.time, state.mean, state.square))
+            torch.where(moves, new, old)
+            for new, old in zip((time, mean, square), (state.time, state.mean, state.square))
         )
         return new_parameters, AdamState(time, rate, mean, square)
 

@@ -109,12 +109,11 @@ class Lbfgs(AbstractLineSearchOptimizer[LbfgsState]):
         del parameters
         return LbfgsState((), (), None, 0.0)
 
-    @torch.no_grad()
     def step(
         self, parameters: Vector, here: Evaluation, evaluate: Evaluate, state: LbfgsState
     ) -> tuple[Vector, Evaluation, LbfgsState]:
         """One line search. It stays where it is, and says why, if the last one found nothing better or it is flat."""
-        gradient = self._scaled(here.gradient)
+        parameters, gradient = parameters.detach(), self._scaled(here.gradient)
         reason = self._reason(parameters, gradient, state.search)
         if reason:
             return parameters, here, state._replace(stopped=reason)
@@ -124,9 +123,11 @@ class Lbfgs(AbstractLineSearchOptimizer[LbfgsState]):
             there = evaluate(self._moved(parameters, direction, length))
             return Trial(length, there.value, float(torch.dot(self._scaled(there.gradient), direction)), there)
 
+        slope, norm = torch.stack([torch.dot(gradient, direction), torch.linalg.vector_norm(direction)]).tolist()
         search = search_line(
             measure,
-            Trial(0.0, here.value, float(torch.dot(gradient, direction)), here),
+            Trial(0.0, here.value, slope, here),
+            direction_norm=norm,
             first_step=self._settings.step_length,
             conditions=self._conditions,
             maximum_trials=self._settings.line_search_iterations,

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, NamedTuple, final
 
 _NARROWEST = 1e-6
-"""Width of an interval, relative to its far end, in which float32 values don't differ any more."""
+"""Width of an interval in which float32 values don't differ, relative to its lowest point, or to the first trial."""
 
 _MARGIN = 0.1
 """Share of an interval, at both its ends, that is not tried again."""
@@ -68,9 +68,24 @@ class Trial(NamedTuple):
 @final
 @dataclass(frozen=True, eq=False)
 class LineSearch:
-    """How a line search went: the best point, the trials made, whether that point fulfils the conditions."""
+    """How a line search went.
+
+    Attributes
+    ----------
+    best
+        The point chosen; that at distance 0 if none was better.
+    direction_norm
+        How far a distance of 1 is.
+    trials
+        Points measured.
+    is_lower, is_flatter
+        Whether the point chosen fulfils the two conditions.
+    end
+        Why the search ended.
+    """
 
     best: Trial
+    direction_norm: float
     trials: int
     is_lower: bool
     is_flatter: bool
@@ -81,6 +96,7 @@ def search_line(
     measure: Callable[[float], Trial],
     start: Trial,
     *,
+    direction_norm: float,
     first_step: float,
     conditions: WolfeConditions,
     maximum_trials: int,
@@ -93,6 +109,8 @@ def search_line(
         The point at a distance > 0 from the start.
     start
         That at distance 0.
+    direction_norm
+        How far a distance of 1 is, for the record.
     first_step
         Distance of the first trial, > 0.
     maximum_trials
@@ -101,7 +119,7 @@ def search_line(
 
     def result(best: Trial, trials: int, end: LineSearchEnd) -> LineSearch:
         lower, flatter = conditions.is_lower(start, best), conditions.is_flatter(start, best)
-        return LineSearch(best, trials, lower, flatter, end)
+        return LineSearch(best, direction_norm, trials, lower, flatter, end)
 
     if not start.slope < 0:
         return result(start, 0, LineSearchEnd.ASCENT)
@@ -115,7 +133,7 @@ def search_line(
         low, high = _narrowed(low, high, trial, lower=lower)
         if high is None:
             step = _beyond(before, low)
-        elif abs(high.step - low.step) <= _NARROWEST * max(high.step, low.step):
+        elif abs(high.step - low.step) <= _NARROWEST * (low.step or first_step):
             return result(low, number, LineSearchEnd.INTERVAL_TOO_SMALL)
         else:
             step = _between(low, high)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
 
+from elastix_impact.optimizers.wolfe import LineSearch
 from elastix_impact.parameters.plan import (
     AdamPlan,
     AsgdPlan,
@@ -17,7 +18,6 @@ from elastix_impact.parameters.plan import (
     OptimizerPlan,
     RegularStepPlan,
 )
-from elastix_impact.optimizers.wolfe import LineSearch
 from elastix_impact.registration.result import IterationRecord
 
 Column = tuple[str, Callable[[IterationRecord], str]]

@@ -42,7 +42,16 @@ def _level(
 ) -> LevelPlan | None:
     """One level, None without its metrics; the other parts' faults are noted all the same."""
     made = [
-        _term(reader, term, of_term, level, dimension, len(components.terms), relative)
+        _term(
+            reader,
+            term,
+            of_term,
+            level,
+            dimension,
+            len(components.terms),
+            relative,
+            keeps_samples=components.optimizer == "RegularStep",
+        )
         for term, of_term in zip(components.terms, pyramids)
         if is_used(reader, term.number, level, of=len(components.terms))
     ]
@@ -76,7 +85,15 @@ def _level(
 
 
 def _term(
-    reader: Reader, term: TermComponents, pyramids: Pyramids, level: int, dimension: int, of: int, relative: bool
+    reader: Reader,
+    term: TermComponents,
+    pyramids: Pyramids,
+    level: int,
+    dimension: int,
+    of: int,
+    relative: bool,
+    *,
+    keeps_samples: bool,
 ) -> TermPlan | None:
     """One metric of one level with what it sees; None, with errors, if it can't be made."""
     with reader.component(term.number):
@@ -84,7 +101,7 @@ def _term(
         if order == 0:
             name = "BSplineInterpolationOrder" if term.interpolator == "BSpline" else "Interpolator"
             reader.note("warning", name, "without interpolation the moving image has no gradient", "Use order 1 or 3")
-        sampler = resolve_sampler(reader, term.sampler, level, dimension)
+        sampler = resolve_sampler(reader, term.sampler, level, dimension, keeps_samples=keeps_samples)
         metric = resolve_metric(reader, term.metric, level, dimension)
         weight = resolve_weight(reader, term.number, level, of=of, relative=relative)
     if metric is None:

@@ -6,18 +6,23 @@ from elastix_impact.parameters.plan import SamplerKind, SamplerPlan
 from elastix_impact.parameters.reader import Reader
 
 
-def resolve_sampler(reader: Reader, kind: SamplerKind, level: int, dimension: int) -> SamplerPlan:
-    """The sampler of one level."""
+def resolve_sampler(
+    reader: Reader, kind: SamplerKind, level: int, dimension: int, *, keeps_samples: bool = False
+) -> SamplerPlan:
+    """The sampler of one level; `keeps_samples` is that of an optimiser which wants the same ones throughout."""
     random = kind in ("Random", "RandomCoordinate", "RandomSparseMask")
     anew = reader.boolean("NewSamplesEveryIteration", level)
-    if random and not anew:
+    if random and anew and keeps_samples:
+        message = "RegularStepGradientDescent keeps its samples throughout a level, as in elastix"
+        reader.note("warning", "NewSamplesEveryIteration", message, "AdaptiveStochasticGradientDescent draws new ones")
+    elif random and not anew:
         message = f"the {kind} sampler draws once per level and keeps its points"
         reader.note("warning", "NewSamplesEveryIteration", message, 'Usually meant: (NewSamplesEveryIteration "true")')
     by_region = kind == "RandomCoordinate" and reader.boolean("UseRandomSampleRegion", level)
     return SamplerPlan(
         kind=kind,
         number_of_samples=reader.integer("NumberOfSpatialSamples", level) if random else 0,
-        new_samples_every_iteration=anew,
+        new_samples_every_iteration=anew and not keeps_samples,
         grid_spacing_voxels=_grid_spacing(reader, level, dimension) if kind == "Grid" else (1,) * dimension,
         use_random_sample_region=by_region,
         sample_region_size=_region_size(reader, level, dimension) if by_region else None,
