@@ -67,6 +67,14 @@ Evaluate = Callable[[Tensor], Evaluation]
 """The function at parameters (P,); within one step it gives the same for the same parameters."""
 
 
+class LineSearchReport(NamedTuple):
+    """How a step was found: the search, and the norms of its direction and of the gradient at its end, both scaled."""
+
+    search: LineSearch
+    direction_norm: float
+    gradient_norm: float
+
+
 class AbstractLineSearchOptimizer(ABC, Generic[State]):
     """Steps that look at several places. They wait for the device wherever they need a number to decide."""
 
@@ -81,8 +89,8 @@ class AbstractLineSearchOptimizer(ABC, Generic[State]):
         """New parameters, the function there, and the state; `here` is the function at `parameters`."""
 
     @abstractmethod
-    def search(self, state: State) -> LineSearch | None:
-        """How the last line search went, for the iteration table; None before the first."""
+    def report(self, state: State) -> LineSearchReport | None:
+        """How the last step was found, for the iteration table; None before the first."""
 
     @abstractmethod
     def stopped(self, state: State) -> float:

@@ -22,9 +22,10 @@ from .base import (
     AbstractLineSearchOptimizer,
     Evaluate,
     Evaluation,
+    LineSearchReport,
 )
 from .gain import inverse_roots
-from .wolfe import LineSearch, Trial, WolfeConditions, search_line
+from .wolfe import Trial, WolfeConditions, search_line
 
 
 @final
@@ -75,14 +76,14 @@ class LbfgsSettings:
 
 
 class LbfgsState(NamedTuple):
-    """Steps and the changes of the gradient along them (P,), oldest first; the last line search; why it stopped, or 0.
+    """Steps and the changes of the gradient along them (P,), oldest first; the last search; why it stopped, or 0.
 
     All in scaled parameters.
     """
 
     steps: tuple[Tensor, ...]
     changes: tuple[Tensor, ...]
-    search: LineSearch | None
+    report: LineSearchReport | None
     stopped: float
 
 
@@ -114,7 +115,7 @@ class Lbfgs(AbstractLineSearchOptimizer[LbfgsState]):
     ) -> tuple[Vector, Evaluation, LbfgsState]:
         """One line search. It stays where it is, and says why, if the last one found nothing better or it is flat."""
         parameters, gradient = parameters.detach(), self._scaled(here.gradient)
-        reason = self._reason(parameters, gradient, state.search)
+        reason = self._reason(parameters, gradient, state.report)
         if reason:
             return parameters, here, state._replace(stopped=reason)
         direction = search_direction(gradient, state.steps, state.changes)
@@ -127,27 +128,29 @@ class Lbfgs(AbstractLineSearchOptimizer[LbfgsState]):
         search = search_line(
             measure,
             Trial(0.0, here.value, slope, here),
-            direction_norm=norm,
             first_step=self._settings.step_length,
             conditions=self._conditions,
             maximum_trials=self._settings.line_search_iterations,
         )
         there, length = search.best.found, search.best.step
-        state = self._remembering(state, direction * length, self._scaled(there.gradient) - gradient)
+        new_gradient = self._scaled(there.gradient)
+        state = self._remembering(state, direction * length, new_gradient - gradient)
         reached = self._moved(parameters, direction, length) if length else parameters
-        return reached, there, state._replace(search=search)
+        report = LineSearchReport(search, norm, float(torch.linalg.vector_norm(new_gradient)))
+        return reached, there, state._replace(report=report)
 
-    def search(self, state: LbfgsState) -> LineSearch | None:
-        """How the last line search went."""
-        return state.search
+    def report(self, state: LbfgsState) -> LineSearchReport | None:
+        """How the last step was found."""
+        return state.report
 
     def stopped(self, state: LbfgsState) -> float:
         """Why it makes no further steps, 0 while it does."""
         return state.stopped
 
-    def _reason(self, parameters: Tensor, gradient: Tensor, last: LineSearch | None) -> float:
+    def _reason(self, parameters: Tensor, gradient: Tensor, report: LineSearchReport | None) -> float:
         """Why no step should be made; 0.0 if one should."""
         scaled_parameters = parameters if self._inverse_roots is None else parameters / self._inverse_roots
+        last = None if report is None else report.search
         size = torch.linalg.vector_norm(scaled_parameters).clamp(min=1)
         if last is not None and last.best.step == 0:
             return STEP_VANISHED

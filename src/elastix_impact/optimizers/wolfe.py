@@ -1,9 +1,9 @@
 """How far to go along a line: to a point that is lower enough and flat enough, by the strong Wolfe conditions.
 
 Nocedal and Wright, Numerical Optimization, 2nd edition, 2006, section 3.5: algorithms 3.5 and 3.6 as one loop, cubic
-interpolation by equation 3.59; steps beyond the last one are held to the range of Moré and Thuente, "Line search
-algorithms with guaranteed sufficient decrease", ACM TOMS 20, 1994. Lengths, values and slopes are numbers of the host,
-so that each trial waits for the device.
+interpolation by equation 3.59. Trials are chosen after Moré and Thuente, "Line search algorithms with guaranteed
+sufficient decrease", ACM TOMS 20, 1994, section 4. Lengths, values and slopes are numbers of the host, so that each
+trial waits for the device.
 """
 
 import math
@@ -74,8 +74,6 @@ class LineSearch:
     ----------
     best
         The point chosen; that at distance 0 if none was better.
-    direction_norm
-        How far a distance of 1 is.
     trials
         Points measured.
     is_lower, is_flatter
@@ -85,7 +83,6 @@ class LineSearch:
     """
 
     best: Trial
-    direction_norm: float
     trials: int
     is_lower: bool
     is_flatter: bool
@@ -96,7 +93,6 @@ def search_line(
     measure: Callable[[float], Trial],
     start: Trial,
     *,
-    direction_norm: float,
     first_step: float,
     conditions: WolfeConditions,
     maximum_trials: int,
@@ -109,8 +105,6 @@ def search_line(
         The point at a distance > 0 from the start.
     start
         That at distance 0.
-    direction_norm
-        How far a distance of 1 is, for the record.
     first_step
         Distance of the first trial, > 0.
     maximum_trials
@@ -119,7 +113,7 @@ def search_line(
 
     def result(best: Trial, trials: int, end: LineSearchEnd) -> LineSearch:
         lower, flatter = conditions.is_lower(start, best), conditions.is_flatter(start, best)
-        return LineSearch(best, direction_norm, trials, lower, flatter, end)
+        return LineSearch(best, trials, lower, flatter, end)
 
     if not start.slope < 0:
         return result(start, 0, LineSearchEnd.ASCENT)
@@ -136,7 +130,7 @@ def search_line(
         elif abs(high.step - low.step) <= _NARROWEST * (low.step or first_step):
             return result(low, number, LineSearchEnd.INTERVAL_TOO_SMALL)
         else:
-            step = _between(low, high)
+            step = _between(low, high, is_overshot=trial is high)
     return result(low, maximum_trials, LineSearchEnd.MAXIMUM_TRIALS)
 
 
@@ -149,19 +143,47 @@ def _narrowed(low: Trial, high: Trial | None, trial: Trial, *, lower: bool) -> t
 
 
 def _beyond(before: Trial, low: Trial) -> float:
-    """The next trial where the line still falls at `low`: the minimum that two points foretell, within bounds."""
+    """The next trial where the line still falls at `low`: the farther of two minima foretold, within bounds."""
     width = low.step - before.step
     least, most = (low.step + factor * width for factor in _EXTRAPOLATION)
-    foretold = cubic_minimum(before, low)
-    return most if foretold is None or foretold <= low.step else min(max(foretold, least), most)
+    if low.slope <= before.slope:
+        return most
+    secant, cubic = _secant_minimum(before, low), cubic_minimum(before, low)
+    farther = most if cubic is None or cubic <= low.step else max(cubic, secant)
+    return min(max(farther, least), most)
 
 
-def _between(low: Trial, high: Trial) -> float:
-    """The next trial within an interval: the minimum foretold, not too near the ends, or the middle."""
+def _between(low: Trial, high: Trial, *, is_overshot: bool) -> float:
+    """The next trial within an interval, not too near its ends; `is_overshot` if `high` was the last one.
+
+    After a trial that was too high the minimum of a cubic, or half way from it to that of a parabola if this lies
+    nearer; after one behind the minimum the farther of the minima that cubic and secant foretell.
+    """
+    cubic = cubic_minimum(low, high)
+    if cubic is None:
+        return (low.step + high.step) / 2
+    foretold = cubic
+    if is_overshot:
+        parabola = _parabola_minimum(low, high)
+        if abs(parabola - low.step) <= abs(cubic - low.step):
+            foretold = (cubic + parabola) / 2
+    elif low.slope * high.slope < 0:
+        foretold = max(cubic, _secant_minimum(low, high), key=lambda step: abs(step - low.step))
     left, right = sorted((low.step, high.step))
     margin = _MARGIN * (right - left)
-    foretold = cubic_minimum(low, high)
-    return (left + right) / 2 if foretold is None else min(max(foretold, left + margin), right - margin)
+    return min(max(foretold, left + margin), right - margin)
+
+
+def _secant_minimum(one: Trial, other: Trial) -> float:
+    """Where the line through two slopes, which differ, is zero."""
+    return other.step - other.slope * (other.step - one.step) / (other.slope - one.slope)
+
+
+def _parabola_minimum(low: Trial, high: Trial) -> float:
+    """Where the parabola with the values of both points and the slope of `low`, which falls towards `high`, is flat."""
+    width = high.step - low.step
+    bend = high.value - low.value - low.slope * width
+    return low.step - low.slope * width * width / (2 * bend) if bend > 0 else (low.step + high.step) / 2
 
 
 def cubic_minimum(one: Trial, other: Trial) -> float | None:

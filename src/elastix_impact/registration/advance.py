@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from elastix_impact.metrics.base import AbstractMetric, MetricValue
-from elastix_impact.optimizers.base import AbstractLineSearchOptimizer, AbstractOptimizer, Evaluation
-from elastix_impact.optimizers.wolfe import LineSearch
+from elastix_impact.optimizers.base import AbstractLineSearchOptimizer, AbstractOptimizer, Evaluation, LineSearchReport
 from elastix_impact.transforms.base import AbstractTransform
 
 from .measure import value_and_gradient
@@ -30,7 +29,7 @@ class Advanced:
     time, step_size, stopped
         See `AbstractOptimizer`.
     search
-        How the line search went, None without one.
+        How a line search found the step, None without one.
     """
 
     parameters: Tensor
@@ -39,7 +38,7 @@ class Advanced:
     time: Tensor
     step_size: Tensor
     stopped: Tensor
-    search: LineSearch | None = None
+    search: LineSearchReport | None = None
 
     def numbers(self) -> Tensor:
         """A row of the table, to be read by `registration.loop`: the metric's parts come last."""
@@ -127,15 +126,15 @@ class LineSearchAdvance(AbstractAdvance):
                 parameters, self._here, lambda place: self._evaluate(place, world_points), self._state
             )
         self._time += 1
-        search = self._optimizer.search(self._state) if math.isfinite(self._here.value) else None
+        report = self._optimizer.report(self._state) if math.isfinite(self._here.value) else None
         return Advanced(
             parameters,
             self._here.found,
             torch.linalg.vector_norm(self._here.gradient),
             parameters.new_tensor(self._time - 1),
-            parameters.new_tensor(search.best.step if search else 0.0),
+            parameters.new_tensor(report.search.best.step if report else 0.0),
             parameters.new_tensor(self._optimizer.stopped(self._state)),
-            search,
+            report,
         )
 
     def _evaluate(self, parameters: Tensor, world_points: Tensor) -> Evaluation:

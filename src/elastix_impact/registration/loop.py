@@ -22,8 +22,8 @@ from elastix_impact.optimizers.base import (
     WOLFE_VIOLATED,
     AbstractLineSearchOptimizer,
     AbstractOptimizer,
+    LineSearchReport,
 )
-from elastix_impact.optimizers.wolfe import LineSearch
 from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.transforms.base import AbstractTransform
 
@@ -92,7 +92,7 @@ class _Table:
     numbers: list[Tensor] = field(default_factory=list)
     clock: list[float] = field(default_factory=list)
     parameters: list[Tensor | None] = field(default_factory=list)
-    searches: list[LineSearch | None] = field(default_factory=list)
+    searches: list[LineSearchReport | None] = field(default_factory=list)
     reasons: list[float] = field(default_factory=list)
     now: float = field(default_factory=time.perf_counter)
 

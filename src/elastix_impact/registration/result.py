@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from elastix_impact.optimizers.wolfe import LineSearch
+from elastix_impact.optimizers.base import LineSearchReport
 from elastix_impact.transforms.base import AbstractTransform
 
 
@@ -58,7 +58,7 @@ class IterationRecord:
     parameters
         The parameters *after* the step, float64 (P,), only where an observer asked for them.
     search
-        How the line search went, None without one. The row's numbers are then those at its end.
+        How a line search found the step, None without one. The row's numbers are then those at its end.
     """
 
     iteration: int
@@ -70,7 +70,7 @@ class IterationRecord:
     valid_fraction: float
     parts: dict[str, float] = field(default_factory=dict[str, float])
     parameters: Tensor | None = None
-    search: LineSearch | None = None
+    search: LineSearchReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
 
-from elastix_impact.optimizers.wolfe import LineSearch
+from elastix_impact.optimizers.base import LineSearchReport
 from elastix_impact.parameters.plan import (
     AdamPlan,
     AsgdPlan,
@@ -44,7 +44,7 @@ _GRADIENT_DESCENT: tuple[Column, ...] = (
 )
 
 
-def _of_search(text: Callable[[LineSearch], str], without: str = "0.000000") -> Callable[[IterationRecord], str]:
+def _of_search(text: Callable[[LineSearchReport], str], without: str = "0.000000") -> Callable[[IterationRecord], str]:
     """The cell of a row with a line search, and that of a row without one, where the metric could not be used."""
     return lambda row: without if row.search is None else text(row.search)
 
@@ -56,16 +56,16 @@ def _truth(value: bool) -> str:
 _LBFGS: tuple[Column, ...] = (
     _ITERATION,
     ("1a:SrchDirNr", lambda row: str(row.iteration)),
-    ("1b:LineItNr", _of_search(lambda search: str(max(search.trials - 1, 0)), "0")),
+    ("1b:LineItNr", _of_search(lambda report: str(max(report.search.trials - 1, 0)), "0")),
     _METRIC,
     ("3:StepLength", lambda row: f"{row.step_size:.6f}"),
-    ("4a:||Gradient||", lambda row: f"{row.gradient_norm:.6f}"),
-    ("4b:||SearchDir||", _of_search(lambda search: f"{search.direction_norm:.6f}")),
-    ("4c:DirGradient", _of_search(lambda search: f"{search.best.slope:.6f}")),
+    ("4a:||Gradient||", _of_search(lambda report: f"{report.gradient_norm:.6f}")),
+    ("4b:||SearchDir||", _of_search(lambda report: f"{report.direction_norm:.6f}")),
+    ("4c:DirGradient", _of_search(lambda report: f"{report.search.best.slope:.6f}")),
     ("5:Phase", lambda row: "Main"),
-    ("6a:Wolfe1", _of_search(lambda search: _truth(search.is_lower), "false")),
-    ("6b:Wolfe2", _of_search(lambda search: _truth(search.is_flatter), "false")),
-    ("7:LinSrchStopCondition", _of_search(lambda search: search.end.value, "MetricError")),
+    ("6a:Wolfe1", _of_search(lambda report: _truth(report.search.is_lower), "false")),
+    ("6b:Wolfe2", _of_search(lambda report: _truth(report.search.is_flatter), "false")),
+    ("7:LinSrchStopCondition", _of_search(lambda report: report.search.end.value, "MetricError")),
     _MILLISECONDS,
 )
 

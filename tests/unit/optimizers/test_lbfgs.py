@@ -147,7 +147,7 @@ def test_a_flat_start_is_no_step() -> None:
     assert iterations == 0
     assert torch.equal(parameters, start)
     assert torch.equal(here.found, start)
-    assert optimizer.search(state) is None
+    assert optimizer.report(state) is None
 
 
 def test_the_gradient_counts_relative_to_large_parameters() -> None:

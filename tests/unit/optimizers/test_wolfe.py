@@ -37,7 +37,7 @@ def trial(curve: Curve, step: float) -> Trial:
 
 def search(curve: Curve, first_step: float, conditions: WolfeConditions, maximum: int = 60) -> LineSearch:
     return search_line(
-        lambda step: trial(curve, step), trial(curve, 0.0), direction_norm=1.0, first_step=first_step,
+        lambda step: trial(curve, step), trial(curve, 0.0), first_step=first_step,
         conditions=conditions, maximum_trials=maximum,
     )  # fmt: skip
 
@@ -59,7 +59,7 @@ def test_the_conditions_hold_at_the_end(name: str, first_step: float, flatness: 
 
 def test_a_good_first_step_is_the_only_one() -> None:
     found = search(CURVES["parabola"], 2.5, WolfeConditions())
-    assert (found.trials, found.best.step, found.direction_norm) == (1, 2.5, 1.0)
+    assert (found.trials, found.best.step) == (1, 2.5)
 
 
 def test_trials_are_bounded_and_the_lowest_is_kept() -> None:
@@ -78,7 +78,7 @@ def test_uphill_no_trial_is_made() -> None:
 def test_where_nothing_is_lower_the_start_is_kept() -> None:
     """Values whose slope is wrong, as where rounding hides the decrease."""
     found = search_line(
-        lambda step: Trial(step, 1.0, -1e-9, None), Trial(0.0, 1.0, -1e-9, None), direction_norm=1.0, first_step=1.0,
+        lambda step: Trial(step, 1.0, -1e-9, None), Trial(0.0, 1.0, -1e-9, None), first_step=1.0,
         conditions=WolfeConditions(), maximum_trials=60,
     )  # fmt: skip
     assert found.end is LineSearchEnd.INTERVAL_TOO_SMALL
