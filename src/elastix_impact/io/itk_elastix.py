@@ -1,29 +1,44 @@
-"""elastix itself, through the itk-elastix wheel, in a process of its own: it may crash, and it writes to stdout.
+"""elastix itself, through the itk-elastix wheel, in a process of its own: it may crash, and it can't be interrupted."""
 
-Run as ``python -m elastix_impact.io.itk_elastix REQUEST.json`` by `run_itk_elastix`, with the names of `Request`.
-"""
-
-import importlib
 import importlib.util
 import json
+import re
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 from elastix_impact.errors import InputError, RegistrationFailedError
 
 LOG_NAME = "elastix.log"
 
+_PROCESS = "elastix_impact.io.itk_elastix_process"
+_ERROR_NAME = "error.txt"
+_SECONDS_BETWEEN_LOOKS = 0.1
+_ERROR = re.compile(r"(Description: |ERROR: |ITK ERROR: |itk::ERROR: )+(?P<text>.+)")
+_ADDRESS = re.compile(r"\(0x[0-9a-f]+\)")
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """One map to run; files by absolute paths, `output` an existing folder, `folder` where initial transforms lie."""
+    """One map to run; files by absolute paths.
+
+    Attributes
+    ----------
+    output
+        An existing folder, for everything that elastix writes.
+    folder
+        Where the names in the initial transform's file are looked up.
+    parameters
+        Values that go before the map's.
+    """
 
     parameter_map: str
+    dimension: int
     fixed: str
     moving: str
     output: str
@@ -33,8 +48,8 @@ class Request:
     fixed_points: str | None
     moving_points: str | None
     initial_transform: str | None
-    seed: int | None
     threads: int
+    parameters: dict[str, str] = field(default_factory=dict)
 
 
 def itk_elastix_version(where: str, why: str) -> str:
@@ -58,8 +73,8 @@ def itk_elastix_version(where: str, why: str) -> str:
     )
 
 
-def run_itk_elastix(request: Request) -> str:
-    """Run a map and return elastix's log; what it writes lies in `request.output`.
+def run_itk_elastix(request: Request, on_log: Callable[[str], None]) -> None:
+    """Run a map; what it writes lies in `request.output`, and `on_log` gets the lines of elastix's log as they come.
 
     Raises
     ------
@@ -69,70 +84,65 @@ def run_itk_elastix(request: Request) -> str:
     output = Path(request.output)
     path = output / "request.json"
     path.write_text(json.dumps(asdict(request)), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "elastix_impact.io.itk_elastix", str(path)],
-        cwd=request.folder, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False,
-    )  # fmt: skip
-    log = _text(output / LOG_NAME)
-    if done.returncode:
-        crashed = f"it crashed (exit code {done.returncode})"
+    last_error = ""
+    command = [sys.executable, "-m", _PROCESS, str(path)]
+    with (
+        (output / _ERROR_NAME).open("wb") as errors,
+        subprocess.Popen(command, cwd=request.folder, stdout=subprocess.DEVNULL, stderr=errors) as process,
+    ):
+        try:
+            for line in _lines_while(process, output / LOG_NAME):
+                last_error = _error_in(line) or last_error
+                on_log(line)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
         raise RegistrationFailedError(
-            f"itk-elastix failed: {_last_error(log, done.stderr) or crashed}",
+            f"itk-elastix failed: {last_error or _said(output / _ERROR_NAME) or _ending(process.returncode)}",
             where=request.parameter_map,
             remedy="See elastix.log in the run's folder",
         )
-    return log
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+def _lines_while(process: subprocess.Popen[bytes], path: Path) -> Iterator[str]:
+    """The whole lines of a growing file, until the process has ended."""
+    begun, ended = b"", False
+    position = 0
+    while not ended:
+        try:
+            process.wait(_SECONDS_BETWEEN_LOOKS)
+            ended = True
+        except subprocess.TimeoutExpired:
+            pass
+        new = _from(path, position)
+        position += len(new)
+        *lines, begun = (begun + new).split(b"\n")
+        yield from (line.decode("utf-8", errors="replace").rstrip() for line in lines)
+    if begun:
+        yield begun.decode("utf-8", errors="replace").rstrip()
 
 
-def _last_error(log: str, stderr: str) -> str:
-    """The line of elastix's log or of the error that says most."""
-    lines = [line.strip() for line in (stderr + "\n" + log).splitlines() if line.strip()]
-    said = [line for line in lines if line.startswith(("ERROR", "Error", "Description:", "itk::ERROR", "ITK ERROR"))]
-    return said[-1].removeprefix("Description:").strip() if said else ""
+def _from(path: Path, position: int) -> bytes:
+    if not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        file.seek(position)
+        return file.read()
 
 
-def main(arguments: list[str]) -> int:
-    """The process: read the request, run elastix, exit with 0 or 1."""
-    itk: Any = importlib.import_module("itk")
-    request = Request(**json.loads(Path(arguments[0]).read_text(encoding="utf-8")))
-    fixed = itk.imread(request.fixed, itk.F)
-    parameters = itk.ParameterObject.New()
-    parameters.AddParameterFile(request.parameter_map)
-    if request.seed is not None:
-        parameters.SetParameter("RandomSeed", str(request.seed))
-    registration = itk.ElastixRegistrationMethod[type(fixed), type(fixed)].New(
-        FixedImage=fixed, MovingImage=itk.imread(request.moving, itk.F), ParameterObject=parameters
-    )
-    _set_optional(registration, request, itk)
-    registration.SetNumberOfThreads(request.threads)
-    registration.SetOutputDirectory(request.output)
-    registration.SetLogToConsole(False)
-    registration.SetLogToFile(True)
-    registration.SetLogFileName(LOG_NAME)
-    try:
-        registration.UpdateLargestPossibleRegion()
-        itk.imwrite(registration.GetOutput(), str(Path(request.output) / "warped.mha"))
-    except RuntimeError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+def _error_in(line: str) -> str:
+    """What a line of the log says if it is an error, else nothing."""
+    match = _ERROR.match(line.strip())
+    return _ADDRESS.sub("", match["text"]) if match else ""
 
 
-def _set_optional(registration: Any, request: Request, itk: Any) -> None:
-    if request.fixed_mask is not None:
-        registration.SetFixedMask(itk.imread(request.fixed_mask, itk.UC))
-    if request.moving_mask is not None:
-        registration.SetMovingMask(itk.imread(request.moving_mask, itk.UC))
-    if request.fixed_points is not None and request.moving_points is not None:
-        registration.SetFixedPointSetFileName(request.fixed_points)
-        registration.SetMovingPointSetFileName(request.moving_points)
-    if request.initial_transform is not None:
-        registration.SetInitialTransformParameterFileName(request.initial_transform)
+def _said(path: Path) -> str:
+    """The last error that the process wrote, or its last line."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    errors = [said for line in lines if (said := _error_in(line))]
+    return (errors or lines or [""])[-1]
 
 
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+def _ending(code: int) -> str:
+    return f"it crashed (signal {-code})" if code < 0 else f"it ended with exit code {code}"

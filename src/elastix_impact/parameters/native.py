@@ -69,23 +69,34 @@ TWINS: dict[str, str] = {
 FOREIGN: dict[str, tuple[str, ...]] = {
     "Registration": ("MultiResolutionRegistrationWithFeatures",),
     "Transform": (
-        "AffineDTITransform", "AffineLogStackTransform", "BSplineStackTransform", "BSplineTransformWithDiffusion",
-        "DeformationFieldTransform", "EulerStackTransform", "ExternalTransform", "MultiBSplineTransformWithNormal",
-        "SplineKernelTransform", "TranslationStackTransform", "WeightedCombinationTransform",
+        "AffineDTITransform", "AffineLogStackTransform", "BSplineStackTransform", "DeformationFieldTransform",
+        "EulerStackTransform", "ExternalTransform", "MultiBSplineTransformWithNormal", "SplineKernelTransform",
+        "TranslationStackTransform", "WeightedCombinationTransform",
     ),
     "Metric": (
-        "AdvancedKappaStatistic", "DistancePreservingRigidityPenalty", "GradientDifference",
-        "KNNGraphAlphaMutualInformation", "MissingStructurePenalty", "NormalizedGradientCorrelation", "PCAMetric",
-        "PCAMetric2", "PatternIntensity", "PolydataDummyPenalty", "StatisticalShapePenalty",
-        "SumOfPairwiseCorrelationCoefficientsMetric", "SumSquaredTissueVolumeDifference", "TransformRigidityPenalty",
-        "VarianceOverLastDimensionMetric",
+        "AdvancedKappaStatistic", "DistancePreservingRigidityPenalty", "GradientDifference", "MissingStructurePenalty",
+        "NormalizedGradientCorrelation", "PCAMetric", "PCAMetric2", "PatternIntensity", "PolydataDummyPenalty",
+        "StatisticalShapePenalty", "SumOfPairwiseCorrelationCoefficientsMetric", "SumSquaredTissueVolumeDifference",
+        "TransformRigidityPenalty", "VarianceOverLastDimensionMetric",
     ),
     "Optimizer": (
-        "AdaGrad", "AdaptiveStochasticLBFGS", "AdaptiveStochasticVarianceReducedGradient", "CMAEvolutionStrategy",
-        "ConjugateGradient", "ConjugateGradientFRPR", "FiniteDifferenceGradientDescent", "FullSearch", "Powell",
-        "PreconditionedStochasticGradientDescent", "RSGDEachParameterApart", "Simplex", "SimultaneousPerturbation",
+        "CMAEvolutionStrategy", "ConjugateGradient", "ConjugateGradientFRPR", "FiniteDifferenceGradientDescent",
+        "FullSearch", "Powell", "PreconditionedStochasticGradientDescent", "RSGDEachParameterApart", "Simplex",
+        "SimultaneousPerturbation",
     ),
     "Interpolator": ("RayCastInterpolator", "ReducedDimensionBSplineInterpolator"),
     "ResampleInterpolator": ("FinalRayCastInterpolator", "FinalReducedDimensionBSplineInterpolator"),
 }  # fmt: skip
-"""elastix's other components, to tell them from misspelt names."""
+"""Components that run in itk-elastix."""
+
+NOT_BUILT: dict[str, tuple[str, ...]] = {
+    "Transform": ("BSplineTransformWithDiffusion",),
+    "Metric": ("KNNGraphAlphaMutualInformation",),
+    "Optimizer": ("AdaGrad", "AdaptiveStochasticLBFGS", "AdaptiveStochasticVarianceReducedGradient"),
+}
+"""elastix's other components, which itk-elastix is built without."""
+
+NATIVE_ONLY: tuple[str, ...] = (
+    "Adam", "OpenCLFixedGenericImagePyramid", "OpenCLMovingGenericImagePyramid", "OpenCLResampler",
+)  # fmt: skip
+"""Components that run natively, or as their twins, and not in itk-elastix."""

@@ -321,6 +321,7 @@ class HandedOnPlan:
 
     source: str
     components: tuple[str, ...]
+    number_of_levels: int
     several_metrics: bool
     use_direction_cosines: bool
     fixed_internal_pixel_type: str
@@ -348,6 +349,11 @@ class RegistrationPlan:
     transform: TransformPlan
     levels: tuple[LevelPlan, ...]
     output: OutputPlan
+
+    @property
+    def number_of_levels(self) -> int:
+        """How many levels there are."""
+        return len(self.levels)
 
     def to_json(self) -> dict[str, Any]:
         """The plan as plain dictionaries, lists and numbers."""

@@ -6,7 +6,7 @@ from typing import Protocol
 from torch import Tensor
 
 from elastix_impact.geometry.grid import Grid
-from elastix_impact.parameters.plan import RegistrationPlan
+from elastix_impact.parameters.plan import StagePlan
 from elastix_impact.transforms.base import AbstractTransform
 
 from .result import IterationRecord, LevelRecord
@@ -23,12 +23,14 @@ class Observer(Protocol):
         """Whether iteration records should carry the parameters (costs a copy per iteration)."""
         ...
 
-    def on_start(self, plan: RegistrationPlan, device: str) -> None:
-        """Called before the first level."""
+    def on_start(self, plan: StagePlan, device: str) -> None:
+        """Called before the first level; `device` is where, or who runs a plan that is handed on."""
         ...
 
     def on_phase(self, level: int, phase: str) -> None:
-        """Called when a level enters ``pyramid``, ``features``, ``estimation`` or ``loop``."""
+        """Called when a level enters ``pyramid``, ``features``, ``estimation`` or ``loop``; or, of a plan that is
+        handed on, ``elastix``, the only call between its start and the next plan's.
+        """
         ...
 
     def on_level_start(self, level: int, iterations: int, transform: AbstractTransform, facts: dict[str, str]) -> None:
@@ -55,7 +57,7 @@ class NullObserver:
 
     wants_parameters = False
 
-    def on_start(self, plan: RegistrationPlan, device: str) -> None:  # noqa: D102
+    def on_start(self, plan: StagePlan, device: str) -> None:  # noqa: D102
         del plan, device
 
     def on_phase(self, level: int, phase: str) -> None:  # noqa: D102

@@ -69,6 +69,8 @@ def register(
     generator = torch.Generator().manual_seed(plan.random_seed)
     if not plan.use_direction_cosines:
         fixed, moving = _without_direction(fixed), _without_direction(moving)
+        fixed_mask = None if fixed_mask is None else _without_direction(fixed_mask)
+        moving_mask = None if moving_mask is None else _without_direction(moving_mask)
     for observer in observers:
         observer.on_start(plan, str(device))
     current = starting_transform(plan, fixed, moving, initial)

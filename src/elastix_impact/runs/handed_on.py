@@ -5,23 +5,25 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from elastix_impact.errors import TransformFileError
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.image_writing import write_image
 from elastix_impact.io.itk_elastix import Request, itk_elastix_version, run_itk_elastix
 from elastix_impact.io.points import write_points
-from elastix_impact.io.transform_file import read_transform_file
 from elastix_impact.parameters.plan import HandedOnPlan
+from elastix_impact.registration.observe import Observer
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
 
+from .handed_on_files import WRITTEN, initial_file, keep_each_resolution, keep_final, keep_tables
 from .record import file_facts
 from .stage import Stage
+
+_LEVEL_BEGINS = re.compile(r"Resolution: (\d+)")
 
 
 @final
@@ -55,7 +57,15 @@ class HandedOnResult:
     transform: AbstractTransform | None
 
 
-def run_handed_on(stage: Stage, plan: HandedOnPlan, *, seed: int | None, threads: int, is_last: bool) -> HandedOnResult:
+def run_handed_on(
+    stage: Stage,
+    plan: HandedOnPlan,
+    *,
+    seed: int | None,
+    threads: int,
+    is_last: bool,
+    observers: Sequence[Observer] = (),
+) -> HandedOnResult:
     """Run `plan` with itk-elastix as `stage` and put its files into the run's folder.
 
     Raises
@@ -70,13 +80,29 @@ def run_handed_on(stage: Stage, plan: HandedOnPlan, *, seed: int | None, threads
     version = itk_elastix_version(plan.source, ", ".join(plan.components))
     began = time.perf_counter()
     stage.log.info(f"Handed on to itk-elastix {version} because of {', '.join(plan.components)}")
+    for observer in observers:
+        observer.on_start(plan, f"itk-elastix {version}")
     with _working_folder(stage) as folder:
         # elastix was seen to crash with several metrics on several threads.
         request = _request(stage, plan, folder, seed=seed, threads=1 if plan.several_metrics else threads)
-        stage.log.info(run_itk_elastix(request).rstrip())
-        _keep_tables(stage, folder)
-        transform, name = _keep_transform(stage, plan, folder, is_last=is_last)
+        run_itk_elastix(request, _listener(stage, observers))
+        keep_tables(stage, folder)
+        keep_each_resolution(stage, folder)
+        transform, name = keep_final(stage, plan, folder, is_last=is_last)
     return HandedOnResult(HandedOnRecord(plan, version, time.perf_counter() - began, name), transform)
+
+
+def _listener(stage: Stage, observers: Sequence[Observer]) -> Callable[[str], None]:
+    """What is done with each line of elastix's log: it goes into the run's, and a new level is told."""
+
+    def listen(line: str) -> None:
+        stage.log.info(line)
+        match = _LEVEL_BEGINS.fullmatch(line)
+        if match is not None:
+            for observer in observers:
+                observer.on_phase(int(match[1]), "elastix")
+
+    return listen
 
 
 @contextlib.contextmanager
@@ -90,22 +116,23 @@ def _working_folder(stage: Stage) -> Iterator[Path]:
 
 
 def _request(stage: Stage, plan: HandedOnPlan, folder: Path, *, seed: int | None, threads: int) -> Request:
-    inputs = stage.inputs
+    """The images go out as the plan sees them: elastix, called as a library, leaves UseDirectionCosines to others."""
+    inputs = stage.inputs.seen_by(plan)
     fixed_points, moving_points = inputs.landmarks or (None, None)
-    initial = None if stage.initial_file is None else str((stage.folder.path / stage.initial_file).absolute())
     return Request(
         parameter_map=str(Path(plan.source).absolute()),
+        dimension=inputs.fixed.grid.dimension,
         fixed=_image_file(folder / "fixed.mha", inputs.fixed),
         moving=_image_file(folder / "moving.mha", inputs.moving),
         output=str(folder),
-        folder=str(stage.folder.path.absolute()),
+        folder=str(stage.folder.path),
         fixed_mask=_mask_file(folder / "fixed_mask.mha", inputs.fixed_mask),
         moving_mask=_mask_file(folder / "moving_mask.mha", inputs.moving_mask),
         fixed_points=_points_file(folder / "fixed_points.txt", fixed_points),
         moving_points=_points_file(folder / "moving_points.txt", moving_points),
-        initial_transform=initial,
-        seed=seed,
+        initial_transform=initial_file(stage, folder),
         threads=threads,
+        parameters=WRITTEN | ({} if seed is None else {"RandomSeed": str(seed)}),
     )
 
 
@@ -126,48 +153,3 @@ def _points_file(path: Path, points: Points | None) -> str | None:
         return None
     write_points(path, points)
     return str(path)
-
-
-def _keep_tables(stage: Stage, folder: Path) -> None:
-    """Keep the iteration tables under this stage's number."""
-    if not stage.plan.output.write_iteration_info:
-        return
-    for table in sorted(folder.glob("IterationInfo.0.R*.txt")):
-        name = table.name.replace("IterationInfo.0.", f"IterationInfo.{stage.number}.")
-        stage.folder.write_text(name, table.read_text(encoding="utf-8"))
-
-
-def _keep_transform(
-    stage: Stage, plan: HandedOnPlan, folder: Path, *, is_last: bool
-) -> tuple[AbstractTransform | None, str | None]:
-    """The whole transform, if it can be read here, and its file: ours then, else elastix's own and its image."""
-    written = folder / "TransformParameters.0.txt"
-    try:
-        current = read_transform_file(written).transform
-    except TransformFileError as error:
-        if is_last:
-            return None, _keep_raw(stage, written, folder)
-        raise TransformFileError(
-            f"{', '.join(plan.components)} gives a transform that the next map can't start from: {error.what}",
-            where=plan.source,
-            remedy="Make this the last map of the chain",
-        ) from error
-    return stage.whole(current), stage.write_final(current)
-
-
-def _keep_raw(stage: Stage, written: Path, folder: Path) -> str:
-    """Keep elastix's own transform file and result image under this stage's number; returns the file's name."""
-    initial = stage.initial_file or "NoInitialTransform"
-    text = re.sub(
-        r'\(InitialTransformParameterFileName "[^"]*"\)',
-        lambda _: f'(InitialTransformParameterFileName "{initial}")',
-        written.read_text(encoding="utf-8"),
-    )
-    name = f"TransformParameters.{stage.number}.txt"
-    stage.folder.write_text(name, text)
-    output = stage.plan.output
-    if output.write_result_image:
-        result = stage.folder.path / f"{output.result_image_name}.{stage.number}.mha"
-        (folder / "warped.mha").replace(result)
-        stage.folder.note(result)
-    return name

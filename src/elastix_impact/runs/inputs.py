@@ -37,6 +37,22 @@ class CaseInputs:
     landmarks: Landmarks | None
     initial: AbstractTransform | None
 
+    def seen_by(self, plan: StagePlan) -> "CaseInputs":
+        """The inputs as a plan sees them: UseDirectionCosines "false" moves all but the initial transform."""
+        if plan.use_direction_cosines:
+            return self
+        landmarks = self.landmarks
+        if landmarks is not None:
+            landmarks = _turned(landmarks[0], self.fixed.grid), _turned(landmarks[1], self.moving.grid)
+        return replace(
+            self,
+            fixed=without_direction(self.fixed),
+            moving=without_direction(self.moving),
+            fixed_mask=None if self.fixed_mask is None else without_direction(self.fixed_mask),
+            moving_mask=None if self.moving_mask is None else without_direction(self.moving_mask),
+            landmarks=landmarks,
+        )
+
     def facts(self) -> dict[str, Any]:
         """Path and geometry of the images and masks, number of landmarks, for the record."""
         images = {
@@ -65,12 +81,13 @@ def read_inputs(case: Case, first: StagePlan) -> CaseInputs:
     initial = _initial_transform(case, first, fixed.grid)
     fixed_mask = None if case.fixed_mask is None else read_mask(case.fixed_mask, fixed.grid)
     moving_mask = None if case.moving_mask is None else read_mask(case.moving_mask, moving.grid)
+    landmarks = _landmarks(case, fixed.grid, moving.grid)
+    inputs = CaseInputs(fixed, moving, fixed_mask, moving_mask, landmarks, initial)
     if isinstance(first, RegistrationPlan) and not _aligns_by_itself(first):
-        seen = (fixed, moving) if first.use_direction_cosines else (without_direction(fixed), without_direction(moving))
-        check_overlap(*seen, initial, first.levels[0].required_ratio_of_valid_samples)
-        if first.use_direction_cosines:
-            check_masks(moving, fixed_mask, moving_mask, initial)
-    return CaseInputs(fixed, moving, fixed_mask, moving_mask, _landmarks(case, fixed.grid, moving.grid), initial)
+        seen = inputs.seen_by(first)
+        check_overlap(seen.fixed, seen.moving, initial, first.levels[0].required_ratio_of_valid_samples)
+        check_masks(seen.moving, seen.fixed_mask, seen.moving_mask, initial)
+    return inputs
 
 
 def _aligns_by_itself(plan: RegistrationPlan) -> bool:
@@ -105,6 +122,11 @@ def _landmarks(case: Case, fixed_grid: Grid, moving_grid: Grid) -> Landmarks | N
     if case.fixed_points is None or case.moving_points is None:
         return None
     return pair_landmarks(read_points(case.fixed_points, fixed_grid), read_points(case.moving_points, moving_grid))
+
+
+def _turned(world_points: Points, grid: Grid) -> Points:
+    """The points, in mm, that lie at the same voxels of the grid without its direction."""
+    return grid.without_direction().to_world(grid.to_index(world_points))
 
 
 def without_direction(image: Image) -> Image:

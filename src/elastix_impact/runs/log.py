@@ -21,6 +21,7 @@ from elastix_impact.parameters.plan import (
     OptimizerPlan,
     RegistrationPlan,
     RegularStepPlan,
+    StagePlan,
 )
 from elastix_impact.registration.result import IterationRecord, LevelRecord
 from elastix_impact.transforms.base import AbstractTransform
@@ -118,8 +119,9 @@ class LogObserver:
         self._plan: RegistrationPlan | None = None
         self._settings: list[dict[str, float]] = []
 
-    def on_start(self, plan: RegistrationPlan, device: str) -> None:
-        """Remember the plan and say where it runs."""
+    def on_start(self, plan: StagePlan, device: str) -> None:
+        """Remember the plan, a native one, and say where it runs."""
+        assert isinstance(plan, RegistrationPlan)
         self._plan = plan
         self._log.info(f"Device: {device}\nRandom seed: {plan.random_seed}")
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from torch import Tensor
 
 from elastix_impact.geometry.grid import Grid
-from elastix_impact.parameters.plan import RegistrationPlan
+from elastix_impact.parameters.plan import StagePlan
 from elastix_impact.registration.observe import Observer
 from elastix_impact.registration.result import IterationRecord, LevelRecord
 from elastix_impact.transforms.base import AbstractTransform
@@ -22,6 +22,7 @@ _PHASES = {
     "features": "computing features",
     "estimation": "estimating the step size",
     "loop": "registering",
+    "elastix": "in elastix",
 }
 
 
@@ -51,14 +52,15 @@ class LineProgress:
         self._levels = self._iterations = 0
         self._last = self._begun = clock()
 
-    def on_start(self, plan: RegistrationPlan, device: str) -> None:
+    def on_start(self, plan: StagePlan, device: str) -> None:
         """Say which map runs where."""
-        self._levels = len(plan.levels)
+        self._levels = plan.number_of_levels
         self._say(f"registering with {plan.source} on {device}")
 
     def on_phase(self, level: int, phase: str) -> None:
-        """Do nothing: levels are enough for a log."""
-        del level, phase
+        """Say which level elastix is at; native levels say more when they start."""
+        if phase == "elastix":
+            self._say(f"level {level + 1}/{self._levels}: {_PHASES[phase]}")
 
     def on_level_start(self, level: int, iterations: int, transform: AbstractTransform, facts: dict[str, str]) -> None:
         """Say which level starts."""
@@ -110,9 +112,10 @@ class BarProgress:
         self._progress: Progress | None = None
         self._task = TaskID(0)
 
-    def on_start(self, plan: RegistrationPlan, device: str) -> None:
-        """Say which map runs where."""
-        self._levels = len(plan.levels)
+    def on_start(self, plan: StagePlan, device: str) -> None:
+        """Say which map runs where; the bar of a plan that was handed on goes."""
+        self.close()
+        self._levels = plan.number_of_levels
         self._console.print(f"registering with {plan.source} on {device}", highlight=False)
 
     def on_phase(self, level: int, phase: str) -> None:

@@ -11,14 +11,12 @@ import torch
 
 from elastix_impact.errors import ElastixImpactError
 from elastix_impact.evaluation.landmarks import landmark_distance, summarise, target_registration_error
-from elastix_impact.geometry.grid import Grid
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, StagePlan
 from elastix_impact.registration.observe import Observer
 from elastix_impact.registration.register import register
 from elastix_impact.registration.result import RegistrationResult
 from elastix_impact.transforms.base import AbstractTransform
-from elastix_impact.typing import Points
 
 from .case import Case
 from .collect_warnings import collecting_warnings
@@ -159,7 +157,9 @@ def _run_stages(
         log.info(stage_header(number, Path(stage.plan.source)))
         if isinstance(stage.plan, HandedOnPlan):
             is_last = number + 1 == len(devices)
-            outcome = run_handed_on(stage, stage.plan, seed=plan.seed, threads=record.threads, is_last=is_last)
+            outcome = run_handed_on(
+                stage, stage.plan, seed=plan.seed, threads=record.threads, is_last=is_last, observers=observers
+            )
             record.stages.append(outcome.record)
             transform, name = outcome.transform, outcome.record.transform_file
             continue
@@ -181,7 +181,7 @@ def _run_stage(
     """Register one stage and write its final files, unless it failed; the name is that of its transform file."""
     began = time.perf_counter()
     log_observer, files_observer = LogObserver(stage.log), StageFilesObserver(stage, plan)
-    inputs = stage.inputs
+    inputs = stage.inputs.seen_by(plan)
     try:
         result = register(
             plan,
@@ -209,19 +209,12 @@ def _add_landmark_errors(
     record: RunRecord, inputs: CaseInputs, plan: StagePlan, transform: AbstractTransform | None, name: str
 ) -> None:
     """Put the landmark errors in mm into the record; `transform` None = the identity."""
-    if inputs.landmarks is None:
+    landmarks = inputs.seen_by(plan).landmarks
+    if landmarks is None:
         return
-    fixed_points, moving_points = inputs.landmarks
-    if not plan.use_direction_cosines:
-        fixed_points = _without_direction(fixed_points, inputs.fixed.grid)
-        moving_points = _without_direction(moving_points, inputs.moving.grid)
+    fixed_points, moving_points = landmarks
     if transform is None:
         errors = landmark_distance(fixed_points, moving_points)
     else:
         errors = target_registration_error(transform, fixed_points, moving_points)
     record.landmarks[name] = summarise(errors)
-
-
-def _without_direction(world_points: Points, grid: Grid) -> Points:
-    """The points where UseDirectionCosines "false" sees them."""
-    return grid.without_direction().to_world(grid.to_index(world_points))

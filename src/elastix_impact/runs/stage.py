@@ -17,7 +17,7 @@ from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.resample import resample
 
 from .folder import RunFolder
-from .inputs import CaseInputs, without_direction
+from .inputs import CaseInputs
 from .log import RunLog
 from .transform_files import TransformFiles
 
@@ -62,18 +62,21 @@ class Stage:
     def write_result(self, current: AbstractTransform, infix: str = "") -> None:
         """Write `result.<i><infix>.<fmt>`: the moving image resampled onto the fixed image's grid."""
         output = self.plan.output
-        moving, grid = self.inputs.moving, self.inputs.fixed.grid
-        if not self.plan.use_direction_cosines:
-            moving, grid = without_direction(moving), grid.without_direction()
+        seen = self.inputs.seen_by(self.plan)
         values = resample(
-            moving.to(self.device),
+            seen.moving.to(self.device),
             self.whole(current),
-            grid,
+            seen.fixed.grid,
             output.resample_interpolation_order,
             output.default_pixel_value,
         )
+        self.write_result_values(values.cpu(), infix)
+
+    def write_result_values(self, values: Tensor, infix: str = "") -> None:
+        """Write `result.<i><infix>.<fmt>` from its values on the fixed image's voxels."""
+        output = self.plan.output
         name = f"{output.result_image_name}.{self.number}{infix}.{output.result_image_format}"
-        self._write_image(self.folder.path / name, values.cpu(), self.inputs.fixed.grid, output.result_image_pixel_type)
+        self.write_image(self.folder.path / name, values, self.inputs.fixed.grid, output.result_image_pixel_type)
 
     def write_final(self, current: AbstractTransform) -> str | None:
         """Write what the map asks for at the end; returns the transform file's name, or None if it asks for none."""
@@ -91,15 +94,16 @@ class Stage:
         for role, image, steps in (("Fixed", self.inputs.fixed, fixed), ("Moving", self.inputs.moving, moving)):
             smooth = pyramid_image(image, steps)
             name = f"{role}ImagePyramid0.{self.number}.R{level}.{self.plan.output.result_image_format}"
-            self._write_image(self.folder.path / name, smooth.data, smooth.grid, "float")
+            self.write_image(self.folder.path / name, smooth.data, smooth.grid, "float")
 
     def write_feature_map(self, directory: str, name: str, features: Tensor, grid: Grid) -> None:
         """Write a feature map (C, *spatial) as `<directory>/<name>.mha`; a relative directory is below the run's."""
         path = self.folder.path / directory / f"{name}.mha"
         with output_errors(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
-        self._write_image(path, features, grid, "float")
+        self.write_image(path, features, grid, "float")
 
-    def _write_image(self, path: Path, data: Tensor, grid: Grid, pixel_type: str) -> None:
+    def write_image(self, path: Path, data: Tensor, grid: Grid, pixel_type: str) -> None:
+        """Write an image, compressed if the map asks for it."""
         write_image(path, data, grid, pixel_type=pixel_type, compress=self.plan.output.compress_result_image)
         self.folder.note(path)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar, final
 
 from elastix_impact.parameters import native
+from elastix_impact.parameters.names import COMPONENTS
 from elastix_impact.parameters.plan import LinearKind, MetricKind, OptimizerKind, PyramidKind, SamplerKind, SplineKind
 from elastix_impact.parameters.problems import counted, did_you_mean
 from elastix_impact.parameters.reader import Reader
@@ -137,9 +138,25 @@ def _note_foreign(reader: Reader, role: str, name: str, kinds: Mapping[str, str]
             reader.note("hint", role, f"{message}: the map is handed on to itk-elastix", f"Native: {_listed(kinds)}")
             reader.foreign.append(name)
         return
-    near = did_you_mean(name, (*kinds, *foreign))
+    not_built = native.NOT_BUILT.get(role, ())
+    if name in not_built:
+        message = f"{name} runs neither natively nor in itk-elastix, which is built without it"
+        reader.note("error", role, message, f"Native here: {_listed(kinds)}")
+        return
+    near = did_you_mean(name, (*kinds, *foreign, *not_built))
     meant = f'Did you mean "{near}"? ' if near else ""
     reader.note("error", role, f'"{name}" is no {role} of elastix', f"{meant}Native here: {_listed(kinds)}")
+
+
+def check_handed_on(reader: Reader) -> None:
+    """Note an error for each component that itk-elastix lacks in a map that is handed on to it."""
+    for role in COMPONENTS:
+        for name in reader.raw.values(role):
+            if name in native.NATIVE_ONLY:
+                because = ", ".join(dict.fromkeys(reader.foreign))
+                message = f"{name} is not in itk-elastix, to which the map is handed on because of {because}"
+                twin = native.TWINS.get(name)
+                reader.note("error", role, message, f"Write {twin}" if twin else f"Use one of elastix's own {role}s")
 
 
 def _listed(kinds: Mapping[str, str]) -> str:
