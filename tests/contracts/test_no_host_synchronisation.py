@@ -17,9 +17,11 @@ from elastix_impact.metrics.impact.jacobian import JacobianImpact
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.static import StaticImpact
 from elastix_impact.metrics.mattes import MattesMutualInformation
+from elastix_impact.optimizers.adam import Adam, AdamSettings
 from elastix_impact.optimizers.asgd import AdaptiveStochasticGradientDescent, AsgdSettings
 from elastix_impact.optimizers.base import AbstractOptimizer
 from elastix_impact.optimizers.gradient_descent import GradientDescentSettings, StandardGradientDescent
+from elastix_impact.optimizers.regular_step import RegularStepGradientDescent, RegularStepSettings
 from elastix_impact.registration import loop
 from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.samplers.joint import JointSampler
@@ -120,6 +122,10 @@ SAMPLERS: dict[str, AbstractSampler] = {
 OPTIMIZERS: dict[str, AbstractOptimizer[Any]] = {
     "asgd": AdaptiveStochasticGradientDescent(AsgdSettings(a=10.0)),
     "descent": StandardGradientDescent(GradientDescentSettings(a=10.0, A=20.0, alpha=0.6)),
+    "regular steps": RegularStepGradientDescent(
+        RegularStepSettings(maximum_step_length=1.0, minimum_step_length=0.1), torch.full_like(SPLINE.parameters, 2.0)
+    ),
+    "adam": Adam(AdamSettings(learning_rate=0.1, iterations=10)),
 }
 
 

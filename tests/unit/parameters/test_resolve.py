@@ -220,10 +220,31 @@ def test_further_optimisers(plan, only_error) -> None:
     assert "too large" in only_error(Optimizer='"RegularStepGradientDescent"', RelaxationFactor="1").message
     quasi = plan(Optimizer='"QuasiNewtonLBFGS"', LBFGSUpdateAccuracy="7").levels[0].optimizer
     assert (quasi.memory, quasi.step_length, quasi.line_search_iterations) == (7, 1.0, 20)
-    adam = plan(Optimizer='"Adam"', LearningRate="0.3 0.1").levels
+    assert (quasi.value_tolerance, quasi.gradient_tolerance, quasi.stop_if_wolfe_not_satisfied) == (1e-4, 0.9, True)
+    assert (quasi.maximum_number_of_iterations, quasi.gradient_magnitude_tolerance) == (100, 1e-6)
+    assert "0.9" in only_error(Optimizer='"QuasiNewtonLBFGS"', LineSearchValueTolerance="0.95").message
+    adam = plan(Optimizer='"Adam"', LearningRate="0.3 0.1", Epsilon="1e-10").levels
     assert [one.optimizer.learning_rate for one in adam] == [0.3, 0.1]
     assert adam[0].optimizer.cosine_decay
+    assert adam[0].optimizer.epsilon == 1e-10
     assert "too large" in only_error(Optimizer='"Adam"', Beta1="1").message
+
+
+def test_regular_steps_keep_their_samples(resolved) -> None:
+    resolution = resolved(Optimizer='"RegularStepGradientDescent"')
+    assert [level.terms[0].sampler.new_samples_every_iteration for level in resolution.plan.levels] == [False, False]
+    (warning,) = (problem for problem in resolution.problems if problem.severity == "warning")
+    assert (warning.parameter, "keeps its samples" in warning.message) == ("NewSamplesEveryIteration", True)
+    assert resolved(Optimizer='"QuasiNewtonLBFGS"').plan.levels[0].terms[0].sampler.new_samples_every_iteration
+
+
+def test_what_a_line_search_cannot_do_is_said(resolved) -> None:
+    resolution = resolved(
+        Optimizer='"QuasiNewtonLBFGS"', GenerateLineSearchIterations='"true"', Metric='"Impact" "AdvancedMeanSquares"',
+        Registration='"MultiMetricMultiResolutionRegistration"', UseRelativeWeights='"true"',
+    )  # fmt: skip
+    found = {problem.parameter: problem.severity for problem in resolution.problems}
+    assert found == {"GenerateLineSearchIterations": "hint", "UseRelativeWeights": "warning"}
 
 
 def test_of_several_optimisers_the_first_is_used(resolved) -> None:
