@@ -5,8 +5,6 @@ interventions using self-similarities", MICCAI 2013. The code inside `_MindSsc` 
 hence plain `Tensor` annotations with the shapes in comments.
 """
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Final, final
 
@@ -14,7 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from elastix_impact.errors import InputError, OutputError
+from elastix_impact.errors import InputError
+
+from .write import write_model
 
 Step = tuple[int, int, int]
 
@@ -128,18 +128,7 @@ def export_mind(path: Path, radius: int, dilation: int, dimension: int) -> Path:
             expected="radius and dilation of at least 1, dimension 2 or 3",
         )
     scripted = torch.jit.script(_MindSsc(radius, dilation, dimension).eval())
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(scripted.save_to_buffer())
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise OutputError(
-            f"the model can't be written: {error.strerror}", where=str(path), remedy="Choose another folder"
-        ) from error
-    return path
+    return write_model(scripted, path)
 
 
 def mind_file_name(radius: int, dilation: int, dimension: int) -> str:
