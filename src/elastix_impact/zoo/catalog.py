@@ -60,6 +60,8 @@ class CatalogEntry:
         What it returns.
     note
         What it was trained to see, or where it is recommended.
+    voxel_size
+        In mm, on which the network was trained; 0 = any, or not stated.
     made_here
         Whether `models export` makes the same from code, without a download.
     """
@@ -71,6 +73,7 @@ class CatalogEntry:
     channels: int
     layers: tuple[LayerFacts, ...]
     note: str
+    voxel_size: float = 0.0
     made_here: bool = False
 
 
@@ -111,28 +114,29 @@ def _unet(levels: int) -> tuple[LayerFacts, ...]:
 
 _HIERA = tuple(LayerFacts(96 * 2**level, 4 * 2**level, 0) for level in range(4))
 
-_TOTALSEGMENTATOR: tuple[tuple[str, Modality, int, str], ...] = (
-    ("M258", "CT", 6, "lung vessels, for lungs; its last stride is along two axes only"),
-    ("M291", "CT", 6, "organs, 1.5 mm"),
-    ("M292", "CT", 6, "vertebrae, 1.5 mm"),
-    ("M293", "CT", 6, "heart, 1.5 mm"),
-    ("M294", "CT", 6, "muscles, 1.5 mm"),
-    ("M295", "CT", 6, "ribs, 1.5 mm"),
-    ("M297", "CT", 5, "all classes, 3 mm"),
-    ("M298", "CT", 5, "all classes, 6 mm"),
+_TOTALSEGMENTATOR: tuple[tuple[str, Modality, int, float, str], ...] = (
+    ("M258", "CT", 6, 0.0, "lung vessels, for lungs; its last stride is along two axes only"),
+    ("M291", "CT", 6, 1.5, "organs"),
+    ("M292", "CT", 6, 1.5, "vertebrae"),
+    ("M293", "CT", 6, 1.5, "heart"),
+    ("M294", "CT", 6, 1.5, "muscles"),
+    ("M295", "CT", 6, 1.5, "ribs"),
+    ("M297", "CT", 5, 3.0, "all classes"),
+    ("M298", "CT", 5, 6.0, "all classes"),
     (
         "M730",
         "MR",
         6,
-        "organs, 1.5 mm; IMPACT's authors' default: CT/CBCT 2 layers, Jacobian; MR/CT 7 layers, Static, beside MIND",
+        1.5,
+        "organs; IMPACT's authors' default: CT/CBCT 2 layers, Jacobian; MR/CT 7 layers, Static, beside MIND",
     ),
-    ("M731", "MR", 6, "muscles, MR, 1.5 mm"),
-    ("M732", "MR", 5, "all classes, MR, 3 mm"),
-    ("M733", "MR", 4, "all classes, MR, 6 mm"),
-    ("M850", "MR", 6, "organs, MR, 1.5 mm, more subjects than M730"),
-    ("M851", "MR", 6, "muscles, MR, 1.5 mm, more subjects than M731"),
-    ("M852", "MR", 5, "all classes, MR, 3 mm, more subjects than M732"),
-    ("M853", "MR", 4, "all classes, MR, 6 mm, more subjects than M733"),
+    ("M731", "MR", 6, 1.5, "muscles, MR"),
+    ("M732", "MR", 5, 3.0, "all classes, MR"),
+    ("M733", "MR", 4, 6.0, "all classes, MR"),
+    ("M850", "MR", 6, 1.5, "organs, MR, more subjects than M730"),
+    ("M851", "MR", 6, 1.5, "muscles, MR, more subjects than M731"),
+    ("M852", "MR", 5, 3.0, "all classes, MR, more subjects than M732"),
+    ("M853", "MR", 4, 6.0, "all classes, MR, more subjects than M733"),
 )
 
 
@@ -145,8 +149,8 @@ def _entries() -> Iterable[CatalogEntry]:
                     f"MIND/R{radius}D{dilation}_{dimension}D.pt", "MIND", "any", dimension, 1, (layer,),
                     f"radius {radius}, dilation {dilation}; complements a network's features in MR/CT", made_here=True,
                 )  # fmt: skip
-    for name, modality, levels, note in _TOTALSEGMENTATOR:
-        yield CatalogEntry(f"TS/{name}.pt", "TS", modality, 3, 1, _unet(levels), note)
+    for name, modality, levels, voxel_size, note in _TOTALSEGMENTATOR:
+        yield CatalogEntry(f"TS/{name}.pt", "TS", modality, 3, 1, _unet(levels), note, voxel_size)
     yield CatalogEntry("MRSeg/MRSeg.pt", "MRSeg", "MR", 3, 1, _unet(6), "40 structures in MR and CT")
     for size in ("Tiny", "Small"):
         yield CatalogEntry(f"SAM2.1/SAM2.1_{size}.pt", "SAM2.1", "any", 2, 3, _HIERA, f"Hiera {size.lower()} encoder")

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import final
 
 import torch
+from torch import Tensor
 
 from elastix_impact.errors import ModelError
 
-from .load import FeatureModel, load_model
+from .abilities import Abilities, file_dtype, find_abilities
+from .load import MAXIMUM_INPUTS, FeatureModel, load_model
 from .probe import AxisGeometry, Probe, find_probe, measure_axis, noise
 
 Row = tuple[float, ...]
@@ -70,12 +72,16 @@ class LayerGeometry:
 @final
 @dataclass(frozen=True)
 class ModelReport:
-    """What `inspect_model` found. `dimension` is 2 or 3; `kind` is ``"script"`` or ``"trace"``."""
+    """What `inspect_model` found.
+
+    `dimension` is 2 or 3, `kind` is ``"script"`` or ``"trace"``, `dtype` that of the weights in the file.
+    """
 
     path: str
     sha256: str
     file_size: int
     kind: str
+    dtype: str
     number_of_parameters: int
     number_of_inputs: int
     dimension: int
@@ -83,6 +89,7 @@ class ModelReport:
     layers: tuple[LayerGeometry, ...]
     differentiable: bool
     deterministic: bool
+    abilities: Abilities
 
 
 def inspect_model(path: Path) -> ModelReport:
@@ -108,6 +115,7 @@ def inspect_model(path: Path) -> ModelReport:
         sha256=sha256,
         file_size=path.stat().st_size,
         kind="trace" if traced else "script",
+        dtype=file_dtype(path),
         number_of_parameters=sum(p.numel() for p in model.module.parameters()),
         number_of_inputs=model.number_of_inputs,
         dimension=probe.dimension,
@@ -115,26 +123,41 @@ def inspect_model(path: Path) -> ModelReport:
         layers=layers,
         differentiable=all(layer.measured for layer in layers),
         deterministic=all(torch.equal(a, b) for a, b in zip(*twice)),
+        abilities=find_abilities(replace(probe, n_layers=len(layers))),
     )
 
 
-def layer_geometry(model: FeatureModel, dimension: int, channels: int, n_layers: int) -> tuple[LayerGeometry, ...]:
+def layer_geometry(
+    model: FeatureModel, dimension: int, channels: int, n_layers: int, direction: Tensor | None = None
+) -> tuple[LayerGeometry, ...]:
     """Where the voxels of each of the first `n_layers` layers lie, measured once per model and remembered.
 
-    The measurement runs on the CPU in float32 whatever the model's device.
+    The measurement runs on the CPU in float32 whatever the model's device, on images whose sides are multiples
+    of the strides.
+
+    Parameters
+    ----------
+    direction
+        See `FeatureModel.__call__`; None = the identity. A strided model that turns the image into an orientation
+        of its own starts counting at another end, so its offsets depend on the direction.
 
     Raises
     ------
     ModelError
         If the model takes none of the sizes tried.
     """
-    return _measured_layers(load_model(model.path), dimension, channels, n_layers)
+    if direction is None or model.number_of_inputs < MAXIMUM_INPUTS:
+        direction = torch.eye(dimension, dtype=torch.int64)
+    rows = tuple(tuple(int(cosine) for cosine in row) for row in direction.tolist())
+    return _measured_layers(load_model(model.path), dimension, channels, n_layers, rows)
 
 
 @lru_cache(maxsize=64)
 @torch.enable_grad()
-def _measured_layers(model: FeatureModel, dimension: int, channels: int, n_layers: int) -> tuple[LayerGeometry, ...]:
-    probe = find_probe(model, dimension, channels, n_layers)
+def _measured_layers(
+    model: FeatureModel, dimension: int, channels: int, n_layers: int, direction: tuple[tuple[int, ...], ...]
+) -> tuple[LayerGeometry, ...]:
+    probe = find_probe(model, dimension, channels, n_layers, torch.tensor(direction, dtype=torch.int64))
     tensor_axes = reversed(range(dimension))
     return tuple(_joined(axes) for axes in zip(*(measure_axis(probe, axis) for axis in tensor_axes)))
 
@@ -158,7 +181,7 @@ def _accepted_input(model: FeatureModel) -> Probe:
     for dimension in (3, 2):
         for channels in (1, 3, 2, 4):
             try:
-                return find_probe(model, dimension, channels, MANY_LAYERS)
+                return find_probe(model, dimension, channels, MANY_LAYERS, torch.eye(dimension, dtype=torch.int64))
             except ModelError:
                 continue
     raise ModelError(

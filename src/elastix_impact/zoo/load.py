@@ -106,7 +106,7 @@ class FeatureModel:
         ModelError
             As `__call__`, and if the model has another number of layers than the mask.
         """
-        wanted = max(place for place, flag in enumerate(layers_mask) if flag) + 1
+        wanted = last_selected(layers_mask)
         layers = self(x, wanted, stats, direction)
         if len(layers) not in (wanted, len(layers_mask)):
             raise ModelError(
@@ -115,6 +115,11 @@ class FeatureModel:
                 remedy=f"Write an ImpactLayersMask of {len(layers)} characters, one per layer",
             )
         return [layer for layer, flag in zip(layers, layers_mask) if flag]
+
+
+def last_selected(layers_mask: tuple[bool, ...]) -> int:
+    """How many leading layers a model must compute for a mask."""
+    return max(place for place, flag in enumerate(layers_mask) if flag) + 1
 
 
 def load_model(path: Path, device: torch.device | str = "cpu", *, mixed_precision: bool = False) -> FeatureModel:

@@ -9,7 +9,10 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from elastix_impact.errors import ModelError
+
 from .load import FeatureModel
+from .probe import find_probe
 
 WORKSPACE = 2.0
 """Memory of an operation over that of its inputs and outputs: convolutions reorder what they read."""
@@ -34,13 +37,31 @@ def free_memory(device: torch.device) -> int | None:
 
 @lru_cache(maxsize=64)
 def bytes_per_voxel(model: FeatureModel, dimension: int, channels: int, number_of_layers: int) -> float:
-    """Memory that a pass without gradients takes per input voxel, measured on a small image of noise."""
+    """Memory that a pass without gradients takes per input voxel, measured on a small image of noise.
+
+    Raises
+    ------
+    ModelError
+        If the model takes none of the sizes tried.
+    """
     side = PROBE_SIDE[dimension]
-    image = torch.randn(1, channels, *(side,) * dimension, device=model.device)
-    stats, direction = torch.tensor([-3.0, 3.0, 0.0, 1.0]), torch.eye(dimension, dtype=torch.int64)
+    direction = torch.eye(dimension, dtype=torch.int64)
+    try:
+        largest = _largest_operation(model, (side,) * dimension, channels, number_of_layers, direction)
+    except ModelError:
+        side = find_probe(model, dimension, channels, number_of_layers, direction).narrow
+        largest = _largest_operation(model, (side,) * dimension, channels, number_of_layers, direction)
+    return WORKSPACE * largest / side**dimension
+
+
+def _largest_operation(
+    model: FeatureModel, shape: tuple[int, ...], channels: int, number_of_layers: int, direction: Tensor
+) -> int:
+    """Bytes that the largest operation reads and writes for an image of `shape`."""
+    image = torch.randn(1, channels, *shape, device=model.device)
     with torch.no_grad(), _LargestOperation() as largest:
-        model(image, number_of_layers, stats, direction)
-    return WORKSPACE * largest.bytes / side**dimension
+        model(image, number_of_layers, torch.tensor([-3.0, 3.0, 0.0, 1.0]), direction)
+    return largest.bytes
 
 
 @final

@@ -53,12 +53,16 @@ class AxisGeometry:
 @final
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """A model with sizes that it accepts: `narrow` on every axis, and `long` and its double on one."""
+    """A model with sizes that it accepts: `narrow` on every axis, and `long` and its double on one.
+
+    `direction` is what the model is told about the image's axes, integer (D, D).
+    """
 
     model: FeatureModel
     dimension: int
     channels: int
     n_layers: int
+    direction: Tensor
     narrow: int
     long: int
 
@@ -66,7 +70,7 @@ class Probe:
         """The layers for `image` (1, C, *spatial), told its own statistics as constants."""
         values = image.detach()
         stats = torch.stack([values.min(), values.max(), values.mean(), values.std()])
-        return self.model(image, self.n_layers, stats, torch.eye(self.dimension, dtype=torch.int64))
+        return self.model(image, self.n_layers, stats, self.direction)
 
     def image(self, axis: int, length: int, seed: int) -> Tensor:
         """Noise that is `length` voxels long on one axis of the tensor and narrow on the others."""
@@ -85,7 +89,7 @@ def noise(shape: Sequence[int], channels: int, seed: int) -> Tensor:
     return torch.randn(1, channels, *shape, generator=generator)
 
 
-def find_probe(model: FeatureModel, dimension: int, channels: int, n_layers: int) -> Probe:
+def find_probe(model: FeatureModel, dimension: int, channels: int, n_layers: int, direction: Tensor) -> Probe:
     """A probe with the smallest sizes that the model takes and that are multiples of its strides.
 
     Raises
@@ -96,7 +100,7 @@ def find_probe(model: FeatureModel, dimension: int, channels: int, n_layers: int
     first_error: ModelError | None = None
     accepted: Probe | None = None
     for narrow, long in PROBES:
-        probe = Probe(model, dimension, channels, n_layers, narrow, long)
+        probe = Probe(model, dimension, channels, n_layers, direction, narrow, long)
         try:
             if _is_exact(probe):
                 return probe

@@ -6,6 +6,7 @@ The image's tensor is ordered (z, )y, x; sizes that come from a parameter map ar
 import math
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from typing import final
 
 import torch
@@ -14,10 +15,10 @@ from torch import Tensor
 from elastix_impact.errors import MemoryShortError, ModelError
 
 from .failures import model_failures
-from .inspect import layer_geometry
-from .load import FeatureModel
+from .inspect import LayerGeometry, layer_geometry
+from .load import MAXIMUM_INPUTS, FeatureModel, last_selected
 from .memory import bytes_per_voxel, free_memory
-from .tiles import Overlap, Shape, halved, overlapping, side_by_side
+from .tiles import Overlap, Shape, filled_up, halved, overlapping, side_by_side
 
 
 @final
@@ -45,10 +46,13 @@ class _Call:
                 )
         return [layer[0] for layer in selected]
 
+    def geometry(self, dimension: int) -> tuple[LayerGeometry, ...]:
+        """Where the voxels of all layers lie."""
+        return layer_geometry(self.model, dimension, self.channels, len(self.layers_mask), self.direction)
+
     def overlap(self, dimension: int) -> Overlap | None:
         """How tiles of an image must overlap."""
-        layers = layer_geometry(self.model, dimension, self.channels, len(self.layers_mask))
-        return Overlap.of([layer for layer, wanted in zip(layers, self.layers_mask) if wanted])
+        return Overlap.of([layer for layer, wanted in zip(self.geometry(dimension), self.layers_mask) if wanted])
 
 
 @torch.no_grad()
@@ -132,6 +136,15 @@ def _slice_by_slice(call: _Call, volume: Tensor, tile: Shape) -> list[Tensor]:
 def _of_image(call: _Call, image: Tensor, tile: Shape) -> list[Tensor]:
     if tile != tuple(image.shape):
         return side_by_side(call.selected_layers, image, tile, where=str(call.model.path))
+    if call.model.number_of_inputs == MAXIMUM_INPUTS:
+        run_through = call.geometry(image.dim())[: last_selected(call.layers_mask)]
+        return filled_up(partial(_whole, call), image, [layer.stride[::-1] for layer in run_through])
+    return _whole(call, image)
+
+
+def _whole(call: _Call, image: Tensor) -> list[Tensor]:
+    """In one pass if memory allows, else in overlapping tiles."""
+    tile = tuple(image.shape)
     fitting = _fitting_tile(call, tile)
     if fitting == tile:
         try:

@@ -78,6 +78,26 @@ def _cut_back(canvas: Tensor, image: Tensor, tile: Shape, counts: Shape) -> Tens
     return canvas[(slice(None), *kept)].contiguous()
 
 
+def filled_up(extract: Extract, image: Tensor, strides: Sequence[Sequence[float]]) -> list[Tensor]:
+    """The layers of an image that is first filled up to whole strides at its far side, cut back to the image.
+
+    A model that turns the image into an orientation of its own may start counting at the far side; only in whole
+    strides does it then meet the same voxels as on the images on which its geometry was measured.
+
+    Parameters
+    ----------
+    strides
+        Of every layer, (z, )y, x.
+    """
+    steps = [math.lcm(*(max(1, int(stride)) for stride in axis)) for axis in zip(*strides)]
+    missing = [-n % step for n, step in zip(image.shape, steps)]
+    if not any(missing):
+        return extract(image)
+    fill = [side for m in reversed(missing) for side in (0, m)]
+    filled = F.pad(image[None, None], fill, mode="replicate")[0, 0]
+    return [_cut_back(layer, image, tuple(filled.shape), (1,) * image.dim()) for layer in extract(filled)]
+
+
 @final
 @dataclass(frozen=True)
 class Overlap:

@@ -99,7 +99,7 @@ def feature_maps(
         direction=direction,
     )
     layers = layer_geometry(
-        model_input.model, model_input.dimension, model_input.channels, len(model_input.layers_mask)
+        model_input.model, model_input.dimension, model_input.channels, len(model_input.layers_mask), direction
     )
     tile = tuple(size or whole for size, whole in zip(model_input.patch_size, image.grid.size))[: model_input.dimension]
     selected = [layer.on_tiles(tile) for layer, wanted in zip(layers, model_input.layers_mask) if wanted]

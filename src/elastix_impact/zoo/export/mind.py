@@ -73,7 +73,7 @@ class _MindSsc(nn.Module):
         spread = distances.mean(1, keepdim=True)
         typical = spread.mean()
         spread = torch.maximum(torch.minimum(spread, typical * 1000), typical * 0.001)
-        return [torch.exp(-distances / spread)]
+        return [torch.exp(-distances / spread.clamp_min(1e-12))]  # a constant image has no spread at all
 
     def patch_distances(self, x: Tensor) -> Tensor:
         """Mean squared difference of the patches around each pair of neighbours, (N, pairs, *spatial)."""

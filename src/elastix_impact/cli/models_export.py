@@ -1,0 +1,38 @@
+"""`elastix-impact models export`: a model file from code, or from a network's public weights."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from .common import positive
+
+DESCRIPTION = "Makes a TorchScript model from code (MIND), or from the weights that a network's authors published."
+
+
+def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the action with its families."""
+    export = actions.add_parser("export", help="make a model file", description=DESCRIPTION)
+    families = export.add_subparsers(title="families", metavar="FAMILY", required=True)
+    mind = families.add_parser(
+        "mind", help="MIND-SSC descriptor", description="Makes a MIND-SSC model (Heinrich 2013)."
+    )
+    mind.add_argument("--radius", type=positive, choices=(1, 2), default=1, help="patch radius in voxels (default: 1)")
+    mind.add_argument(
+        "--dilation", type=positive, choices=(1, 2), default=2, help="distance of neighbours in voxels (default: 2)"
+    )
+    mind.add_argument("--dim", type=positive, choices=(2, 3), default=3, help="dimension (default: 3)")
+    mind.add_argument("--out", type=Path, metavar="FILE", help="file or folder to write (default: ./R1D2_3D.pt)")
+    mind.set_defaults(run=run_export_mind)
+
+
+def run_export_mind(arguments: argparse.Namespace) -> int:
+    """Write the model and print its path on stdout; exit code 0."""
+    from elastix_impact.zoo.export.mind import export_mind, mind_file_name
+
+    name = mind_file_name(arguments.radius, arguments.dilation, arguments.dim)
+    out: Path = arguments.out or Path(name)
+    if out.is_dir() or not out.suffix:
+        out = out / name
+    path = export_mind(out, arguments.radius, arguments.dilation, arguments.dim)
+    sys.stdout.write(f"{path}\n")
+    return 0
