@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .check_text import effective_table, explanation, level_table, unknown_name
-from .common import json_text
+from .common import add_trust_option, json_text, trusted_models
 from .failures import BAD_INPUT
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Prints every error, warning and hint of parameter maps with file and line, and a table of their levels.
-Reads no image and opens no model. Exit code 0 if no map has an error, else 2."""
+Reads no image, and opens models only with --models. Exit code 0 if no map has an error, else 2."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -26,6 +26,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument(
         "--effective", action="store_true", help="print every value that a run would use, and its origin"
     )
+    parser.add_argument(
+        "--models", action="store_true", help="also open the models that the maps name, and try them out"
+    )
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder that stands for /Data in model paths")
+    add_trust_option(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.set_defaults(run=run_check, check_parser=parser)
 
@@ -37,6 +42,8 @@ def run_check(arguments: argparse.Namespace) -> int:
     if not arguments.maps:
         arguments.check_parser.error("name at least one parameter map, or a parameter with --explain")
     findings = {str(path): _check(path) for path in arguments.maps}
+    if arguments.models:
+        findings = {str(path): _with_models(path, findings[str(path)], arguments) for path in arguments.maps}
     if arguments.json:
         sys.stdout.write(json_text([_as_json(name, one, arguments.effective) for name, one in findings.items()]))
     else:
@@ -64,6 +71,21 @@ def _check(path: Path) -> "Resolution":
         found = tuple(one for one in getattr(error, "problems", ()) if isinstance(one, Problem))
         remedy = ". ".join(part for part in (error.expected, error.remedy) if part)
         return Resolution(None, found or (Problem("error", str(path), 0, "", error.what, remedy),))
+
+
+def _with_models(path: Path, resolution: "Resolution", arguments: argparse.Namespace) -> "Resolution":
+    """The resolution with what speaks against the models of its plan."""
+    from dataclasses import replace
+
+    from elastix_impact.parameters.text import read_parameter_map
+    from elastix_impact.runs.check_models import check_models
+
+    if resolution.plan is None:
+        return resolution
+    found = check_models(
+        read_parameter_map(path), resolution.plan, data_folder=arguments.data, trusted=trusted_models(arguments)
+    )
+    return replace(resolution, problems=(*resolution.problems, *found))
 
 
 def _faulty(resolution: "Resolution") -> bool:

@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .failures import FAILED, say, say_warning
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from elastix_impact.runs.case import Case
     from elastix_impact.runs.record import RunRecord
 
+
+TRUSTED_MODELS = "ELASTIX_IMPACT_TRUSTED_MODELS"
+"""Environment variable: folders that models may come from, separated as in PATH."""
 
 _PER_LEVEL = re.compile(r"\.R\d+\.|/")
 
@@ -30,8 +35,29 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--deterministic", action="store_true", help="the same bytes from run to run on a GPU too; a CPU always does so"
     )
+    add_trust_option(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     parser.add_argument("--json", action="store_true", help="print the record of the run as JSON on stdout")
+
+
+def add_trust_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where models may come from; an environment variable says it for every command."""
+    parser.add_argument(
+        "--trusted-models",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="load models from this folder only; a TorchScript file is a program (again: a further folder; "
+        f"default: ${TRUSTED_MODELS}, else any)",
+    )
+
+
+def trusted_models(arguments: argparse.Namespace | None = None) -> tuple[Path, ...]:
+    """The folders that models may come from, none = any."""
+    named: list[Path] | None = None if arguments is None else arguments.trusted_models
+    if named is not None:
+        return tuple(named)
+    return tuple(Path(one) for one in os.environ.get(TRUSTED_MODELS, "").split(os.pathsep) if one)
 
 
 def positive(text: str) -> int:

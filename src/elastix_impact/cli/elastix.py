@@ -14,7 +14,7 @@ from typing import final
 
 from elastix_impact import __version__
 
-from .common import exit_code
+from .common import exit_code, trusted_models
 from .failures import FAILED, exit_codes, say, say_warning
 
 ELASTIX_VERSION = "5.3.1"
@@ -181,6 +181,7 @@ def _register(arguments: ElastixArguments, words: Sequence[str]) -> int:
         threads=thread_count(arguments.values.get("-threads")),
         create_out=False,
         strict_gpu=True,
+        trusted_models=trusted_models(),
         log_level=level,
     )
     record = run_case(case, command=("elastix-impact", "elastix", *words), log_echo=sys.stdout, on_warning=say_warning)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from .common import add_run_options, exit_code, run_and_report
+from .common import add_run_options, exit_code, run_and_report, trusted_models
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -61,5 +61,6 @@ def run_register(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         deterministic=arguments.deterministic,
         data_folder=arguments.data,
+        trusted_models=trusted_models(arguments),
     )
     return exit_code(run_and_report(case, arguments))

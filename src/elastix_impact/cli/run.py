@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .common import add_run_options, exit_code, run_and_report
+from .common import add_run_options, exit_code, run_and_report, trusted_models
 from .failures import say_warning
 
 if TYPE_CHECKING:
@@ -53,5 +53,6 @@ def run_folder(data: Path, out: Path, arguments: argparse.Namespace) -> "RunReco
         seed=arguments.seed,
         deterministic=arguments.deterministic,
         data_folder=data,
+        trusted_models=trusted_models(arguments),
     )
     return run_and_report(case, arguments, warned)

@@ -22,6 +22,8 @@ class Case:
         Override the default number of CPU threads and the maps' RandomSeed.
     data_folder
         Where paths below ``/Data`` in a map are looked up if they do not exist.
+    trusted_models
+        Folders that models may be loaded from, see `find_model`; none = any.
     deterministic
         Whether a GPU uses deterministic algorithms; a CPU always does.
     strict_gpu
@@ -43,6 +45,7 @@ class Case:
     threads: int | None = None
     seed: int | None = None
     data_folder: Path | None = None
+    trusted_models: tuple[Path, ...] = ()
     create_out: bool = True
     deterministic: bool = False
     strict_gpu: bool = False

@@ -50,8 +50,10 @@ class CasePlan:
         return {stage.output.result_image_name for stage in self.stages}
 
 
-def plan_case(maps: tuple[Path, ...], seed: int | None, data_folder: Path | None) -> CasePlan:
-    """Read and resolve all maps.
+def plan_case(
+    maps: tuple[Path, ...], seed: int | None, data_folder: Path | None, trusted_models: tuple[Path, ...] = ()
+) -> CasePlan:
+    """Read and resolve all maps; `data_folder` and `trusted_models` are for `find_model`.
 
     Raises
     ------
@@ -75,7 +77,7 @@ def plan_case(maps: tuple[Path, ...], seed: int | None, data_folder: Path | None
             text = f"{stage.source}: handed on to itk-elastix {version}, because {because} does not run natively"
             warnings.warn(text, InputWarning, stacklevel=2)
     hints = tuple(str(problem) for problem in problems if problem.severity == "hint")
-    return CasePlan(raw, stages, tuple(_finder(path.parent, data_folder) for path in maps), hints, seed)
+    return CasePlan(raw, stages, tuple(_finder(path.parent, data_folder, trusted_models) for path in maps), hints, seed)
 
 
 def resolve_for(plan: CasePlan, dimension: int) -> CasePlan:
@@ -120,9 +122,11 @@ def _with_seed(plan: StagePlan, seed: int | None) -> StagePlan:
     return replace(plan, random_seed=seed)
 
 
-def _finder(map_folder: Path, data_folder: Path | None) -> FindModel:
+def _finder(map_folder: Path, data_folder: Path | None, trusted: tuple[Path, ...]) -> FindModel:
     def find(path_in_map: str, dimension: int) -> Path:
-        return find_model(path_in_map, map_folder=map_folder, data_folder=data_folder, dimension=dimension)
+        return find_model(
+            path_in_map, map_folder=map_folder, data_folder=data_folder, dimension=dimension, trusted=trusted
+        )
 
     return find
 

@@ -72,7 +72,7 @@ def run_case(
     """
     record = RunRecord(out=case.out, command=tuple(command), warnings=list(earlier_warnings))
     with collecting_warnings(record.warnings, on_warning):
-        plan = plan_case(case.maps, case.seed, case.data_folder)
+        plan = plan_case(case.maps, case.seed, case.data_folder, case.trusted_models)
         devices = [_device(case, stage) for stage in plan.stages]
         find_models(plan)
         folder = RunFolder.open(case.out, create=case.create_out)

@@ -12,7 +12,7 @@ from typing import Literal, final
 
 from elastix_impact.errors import ModelError
 
-from .find import present_names
+from .old_names import present_names
 
 REPOSITORY = "VBoussot/impact-torchscript-models"
 """On Hugging Face."""

@@ -1,21 +1,26 @@
 """From a model path as a parameter map writes it to the file on this machine."""
 
 import difflib
-import re
 import warnings
 from pathlib import Path, PurePosixPath
 
 from elastix_impact.errors import ModelError
 
+from .catalog import find_entry
+from .old_names import present_names
+
 CONTAINER_DATA = PurePosixPath("/Data")
 """The folder that published maps name; in the container it is the mounted case."""
 
-_OLD_LAYER_COUNT = re.compile(r"_\d+_Layers?(?=\.pt$)")
-_OLD_MIND = re.compile(r"^(R\d+D\d+)\.pt$")
-_OLD_SAM = re.compile(r"^(Tiny|Small)\.pt$")
 
-
-def find_model(path_in_map: str, *, map_folder: Path, data_folder: Path | None, dimension: int | None = None) -> Path:
+def find_model(
+    path_in_map: str,
+    *,
+    map_folder: Path,
+    data_folder: Path | None,
+    dimension: int | None = None,
+    trusted: tuple[Path, ...] = (),
+) -> Path:
     """The model file that a map means.
 
     A relative path is tried from the working directory, then from the map's folder. An absolute path is
@@ -33,12 +38,26 @@ def find_model(path_in_map: str, *, map_folder: Path, data_folder: Path | None, 
         What ``--data`` gave, or None.
     dimension
         The model's dimension, 2 or 3, which former MIND names leave out; None = look for 3, then 2.
+    trusted
+        Folders that models may come from, links followed; none = any. Loading a TorchScript file runs its code.
 
     Raises
     ------
     ModelError
-        If there is no such file; it lists what was tried and model files with similar names.
+        If there is no such file (it lists what was tried, model files with similar names, and the command that
+        fetches it), or if it lies outside the trusted folders.
     """
+    path = _find(path_in_map, map_folder, data_folder, dimension)
+    if trusted and not any(path.resolve().is_relative_to(folder.resolve()) for folder in trusted):
+        raise ModelError(
+            f"the model lies outside the trusted folders ({', '.join(map(str, trusted))}); loading it runs its code",
+            where=str(path),
+            remedy="Copy it there if you trust its source, or add its folder with --trusted-models",
+        )
+    return path
+
+
+def _find(path_in_map: str, map_folder: Path, data_folder: Path | None, dimension: int | None) -> Path:
     candidates = _candidates(path_in_map, map_folder, data_folder)
     for path in candidates:
         if path.is_file():
@@ -60,18 +79,6 @@ def find_model(path_in_map: str, *, map_folder: Path, data_folder: Path | None, 
     )
 
 
-def present_names(path: Path, dimension: int | None = None) -> list[Path]:
-    """Where a model is today that was published as `path`: changed names, most likely first."""
-    name, folder = _OLD_LAYER_COUNT.sub("", path.name), path.parent
-    mind, sam = _OLD_MIND.match(name), _OLD_SAM.match(name)
-    if mind:
-        dimensions = (dimension,) if dimension is not None else (3, 2)
-        return [folder / f"{mind[1]}_{d}D.pt" for d in dimensions]
-    if sam:
-        return [folder.with_name("SAM2.1") / f"SAM2.1_{name}"]
-    return [folder / name] if name != path.name else []
-
-
 def _candidates(path_in_map: str, map_folder: Path, data_folder: Path | None) -> list[Path]:
     written = PurePosixPath(path_in_map)
     if not written.is_absolute():
@@ -88,15 +95,26 @@ def _advice(path_in_map: str, candidates: list[Path], data_folder: Path | None) 
     present = _models_near(candidates)
     by_name = {path.name.lower(): path for path in present}
     near = difflib.get_close_matches(PurePosixPath(path_in_map).name.lower(), by_name, n=3, cutoff=0.5)
+    advice: list[str] = []
     if near:
-        return f"Did you mean {' or '.join(str(by_name[name]) for name in near)}?"
-    if present:
-        return f"Models present: {', '.join(sorted(str(path) for path in present)[:8])}"
-    if data_folder is None and path_in_map.startswith(("/Data/", "/Models/")):
-        return "Name the folder that holds Models/ with --data"
-    if "MIND" in path_in_map.upper():
-        return "Make it with `elastix-impact models export mind`"
-    return "Put the model there, or correct the path in the map"
+        advice.append(f"Did you mean {' or '.join(str(by_name[name]) for name in near)}?")
+    elif present:
+        advice.append(f"Models present: {', '.join(sorted(str(path) for path in present)[:8])}")
+    elif data_folder is None and path_in_map.startswith(("/Data/", "/Models/")):
+        advice.append("Name the folder that holds Models/ with --data")
+    advice += _command(path_in_map, candidates)
+    return ". ".join(advice).replace("?.", "?") or "Put the model there, or correct the path in the map"
+
+
+def _command(path_in_map: str, candidates: list[Path]) -> list[str]:
+    """How to get a published model."""
+    try:
+        entry = find_entry("/".join(PurePosixPath(path_in_map).parts[-2:]))
+    except ModelError:
+        return []
+    folder = next((parent for parent in candidates[-1].parents if parent.name == "Models"), Path("Models"))
+    verb = "Make" if entry.made_here else "Fetch"
+    return [f"{verb} it with `elastix-impact models download {entry.name.removesuffix('.pt')} --to {folder}`"]
 
 
 def _models_near(candidates: list[Path]) -> list[Path]:
