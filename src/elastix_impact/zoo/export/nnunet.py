@@ -1,0 +1,163 @@
+"""Trained networks of nnU-Net v2 as TorchScript feature models: TotalSegmentator, MRSegmentator, any.
+
+Isensee, Jaeger, Kohl, Petersen, Maier-Hein: "nnU-Net: a self-configuring method for deep learning-based biomedical
+image segmentation", Nature Methods 18, 2021. Wasserthal et al.: "TotalSegmentator", Radiology: AI 5(5), 2023.
+Haentze et al.: "MRSegmentator", arXiv 2405.06463. Needs dynamic-network-architectures, nnU-Net's networks.
+"""
+
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from torch import Tensor, nn
+
+from elastix_impact.errors import InputError, ModelError
+from elastix_impact.zoo.failures import essence
+
+from .nnunet_axes import NetworkAxes, Orientation
+from .nnunet_checkpoint import Checkpoint, read_checkpoint
+from .nnunet_features import Layers, feature_unet
+from .nnunet_folder import DATASET, PLANS, find_checkpoint, find_model_folder, is_fold, read_json
+from .nnunet_input import check_one_channel, has_regions, normalization
+from .nnunet_plans import NetworkPlan, choose_configuration, read_plan
+from .write import write_model
+
+USUAL_CONFIGURATION = "3d_fullres"
+
+MOST_NAMED = 3
+"""Weights named in an error, per kind of fault."""
+
+
+def export_nnunet(
+    folder: Path,
+    path: Path,
+    *,
+    configuration: str | None = None,
+    fold: str | None = None,
+    checkpoint: str = "checkpoint_final.pth",
+    layers: Layers = "published",
+    orientation: Orientation = "canonical",
+) -> Path:
+    """Write a trained nnU-Net of one input channel as a TorchScript feature model.
+
+    The model scales raw intensities as the training did, turns the image the way that the network knows, and gives
+    its layers along the image's own axes. What lies behind the last wanted layer is not computed. Any image
+    size goes through whose deepest stage keeps more than one voxel.
+
+    Parameters
+    ----------
+    folder
+        A trained-model folder (``.../nnUNetTrainer__nnUNetPlans__3d_fullres``), a fold in it, or a folder with
+        exactly one of them inside.
+    path
+        The file to write; its folder is made if need be.
+    configuration
+        A configuration of plans.json; None = the one that the folder's name or the checkpoint names, else
+        ``3d_fullres``, else the only one.
+    fold
+        ``"0"``, ``"all"`` ...; None = the fold that `folder` is, else ``fold_all`` if there, else the first.
+    checkpoint
+        The file in the fold. It is read without running code of it.
+    layers
+        ``"published"``: the encoder's stages, the last of the decoder, and the probabilities of the classes (the
+        published files give the most probable class as 0 and 1, which has no gradient).
+        ``"all"``: the encoder's stages, all of the decoder from deep to fine, and the logits of the classes.
+    orientation
+        In which the network was trained: ``"canonical"`` (RAS+: TotalSegmentator), ``"lps"`` (MRSegmentator)
+        or ``"as_is"`` (any, images were not turned).
+
+    Returns
+    -------
+    Path
+        `path`.
+
+    Raises
+    ------
+    InputError
+        If `layers` or `orientation` is none of these.
+    ModelError
+        If the folder is incomplete, the network is of another kind, takes several images, or doesn't fit its weights.
+    OutputError
+        If the file can't be written.
+    """
+    _check_choice("layers", layers, get_args(Layers))
+    _check_choice("orientation", orientation, get_args(Orientation))
+    model_folder = find_model_folder(folder, configuration)
+    where = str(model_folder / PLANS)
+    plans, dataset = read_json(model_folder / PLANS), read_json(model_folder / DATASET)
+    check_one_channel(dataset, str(model_folder / DATASET))
+    file = find_checkpoint(model_folder, fold or (folder.resolve().name if is_fold(folder) else None), checkpoint)
+    trained = read_checkpoint(file)
+    hints = (model_folder.resolve().name.rpartition("__")[2], trained.configuration, USUAL_CONFIGURATION)
+    plan = read_plan(plans, choose_configuration(plans, configuration, hints, where), where)
+    network = trained_network(plan, trained, str(file))
+    axes = NetworkAxes(orientation, plan.transpose)
+    scale = normalization(plans, plan.settings, model_folder, where)
+    module = feature_unet(network, scale, axes, layers, regions=has_regions(dataset))
+    return write_model(torch.jit.script(module.eval()), path)
+
+
+def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise InputError(f"{name} is {value!r}", expected=f"one of {', '.join(allowed)}")
+
+
+def trained_network(plan: NetworkPlan, trained: Checkpoint, where: str) -> nn.Module:
+    """The network of a plan, made by nnU-Net's own library, with trained weights in evaluation mode.
+
+    Raises
+    ------
+    ModelError
+        If the library is absent, can't make the network, or the weights are of another one. `where` names them.
+    """
+    try:
+        from dynamic_network_architectures.architectures.unet import PlainConvUNet, ResidualEncoderUNet
+    except ImportError as error:
+        raise ModelError(
+            "nnU-Net's networks come from dynamic-network-architectures, which is not installed",
+            remedy='Install it: pip install "elastix-impact[export]"',
+        ) from error
+    head = trained.weights.get(f"decoder.seg_layers.{plan.arguments['n_stages'] - 2}.weight")
+    network_class = PlainConvUNet if plan.network == "PlainConvUNet" else ResidualEncoderUNet
+    arguments: dict[str, Any] = {
+        **plan.arguments,
+        "input_channels": 1,
+        "num_classes": 1 if head is None else len(head),
+        "deep_supervision": False,
+    }
+    try:
+        network = network_class(**arguments)
+    except (TypeError, ValueError, AssertionError, IndexError, KeyError, RuntimeError, AttributeError) as error:
+        raise ModelError(
+            f"configuration {plan.configuration} of {PLANS} describes a {plan.network} that can't be made: "
+            f"{essence(error)}",
+            where=where,
+        ) from error
+    _load_weights(network, plan, trained, where)
+    return network.eval()
+
+
+def _load_weights(network: nn.Module, plan: NetworkPlan, trained: Checkpoint, where: str) -> None:
+    """Put weights into a network whose tensors may have several names; heads of deep supervision may lack."""
+    tensors: dict[str, Tensor] = network.state_dict(keep_vars=True)
+    given = {id(tensors[name]) for name in trained.weights if name in tensors}
+    unused_heads = tuple(f"decoder.seg_layers.{stage}." for stage in range(plan.arguments["n_stages"] - 2))
+    faults = {
+        "missing": [n for n, t in tensors.items() if id(t) not in given and not n.startswith(unused_heads)],
+        "unknown": [name for name in trained.weights if name not in tensors],
+        "of another shape": [n for n, t in trained.weights.items() if n in tensors and t.shape != tensors[n].shape],
+    }
+    said = [f"{len(names)} {kind} ({_some(names)})" for kind, names in faults.items() if names]
+    if said:
+        trainer = f" ({trained.trainer})" if trained.trainer else ""
+        raise ModelError(
+            f"the weights are not those of the {plan.network} that configuration {plan.configuration} describes: "
+            f"{'; '.join(said)}",
+            where=where,
+            remedy=f"Choose the right configuration; a network that its trainer{trainer} changed can't be exported",
+        )
+    network.load_state_dict(trained.weights, strict=False)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
