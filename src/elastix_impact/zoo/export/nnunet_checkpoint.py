@@ -15,6 +15,7 @@ from elastix_impact.errors import ModelError
 from elastix_impact.zoo.failures import essence
 
 UNREAD = (
+    "_codecs.encode",
     "numpy.dtype",
     "numpy.ndarray",
     "numpy.core.multiarray.scalar",
