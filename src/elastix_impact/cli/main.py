@@ -6,14 +6,26 @@ from collections.abc import Sequence
 
 from elastix_impact import __version__
 
-from . import check, demo, elastix, evaluate, install_commands, models, register, run, transform, transformix
+from . import (
+    check,
+    demo,
+    elastix,
+    evaluate,
+    install_commands,
+    models,
+    presets,
+    register,
+    run,
+    transform,
+    transformix,
+)
 from .failures import exit_codes
 
 DESCRIPTION = "Registers medical images by what a pretrained network sees in them, with elastix parameter maps."
 EPILOG = (
     "Exit codes: 0 done, 1 registration failed, 2 bad input. `elastix`, `transformix` have elastix's: 0, 1, 254, 255."
 )
-COMMANDS = (run, register, elastix, transform, transformix, check, evaluate, models, install_commands, demo)
+COMMANDS = (run, register, elastix, transform, transformix, check, presets, evaluate, models, install_commands, demo)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from .common import positive
+from .models_export_nnunet import add_nnunet_families
 
 DESCRIPTION = "Makes a TorchScript model from code (MIND), or from the weights that a network's authors published."
 
@@ -23,6 +24,7 @@ def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     mind.add_argument("--dim", type=positive, choices=(2, 3), default=3, help="dimension (default: 3)")
     mind.add_argument("--out", type=Path, metavar="FILE", help="file or folder to write (default: ./R1D2_3D.pt)")
     mind.set_defaults(run=run_export_mind)
+    add_nnunet_families(families)
 
 
 def run_export_mind(arguments: argparse.Namespace) -> int:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from .common import add_run_options, exit_code, run_and_report, trusted_models
+from .failures import say_warning
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -16,10 +17,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "-p",
         "--map",
         type=Path,
-        required=True,
         action="append",
         metavar="MAP",
         help="parameter map; -p again: next stage",
+    )
+    add(
+        "--preset",
+        metavar="NAME",
+        help="maps made for these images instead of -p: rigid, mind-only, ct-ct, ct-cbct, mr-ct (default without -p: "
+        "mind-only)",
     )
     add("-o", "--out", type=Path, required=True, metavar="DIR", help="output folder, made if it does not exist")
     add("--fixed-mask", type=Path, metavar="IMAGE", help="where the fixed image counts (not 0)")
@@ -39,28 +45,50 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     add("--data", type=Path, metavar="DIR", help="folder that stands for /Data in the map's model paths")
     add_run_options(parser)
-    parser.set_defaults(run=run_register)
+    parser.set_defaults(run=run_register, register_parser=parser)
 
 
 def run_register(arguments: argparse.Namespace) -> int:
     """Run the case; exit code 0 done, 1 registration failed."""
+    if arguments.map and arguments.preset:
+        arguments.register_parser.error("give maps with -p, or a preset, not both")
     from elastix_impact.runs.case import Case
 
+    maps = tuple(arguments.map) if arguments.map else _maps_of_preset(arguments)
     case = Case(
         fixed=arguments.fixed,
         moving=arguments.moving,
-        maps=tuple(arguments.map),
+        maps=maps,
         out=arguments.out,
         fixed_mask=arguments.fixed_mask,
         moving_mask=arguments.moving_mask,
         fixed_points=arguments.fixed_points,
         moving_points=arguments.moving_points,
         initial_transform=arguments.initial_transform,
-        device=arguments.device,
+        device=arguments.device or (None if arguments.map else "auto"),
         threads=arguments.threads,
         seed=arguments.seed,
         deterministic=arguments.deterministic,
-        data_folder=arguments.data,
+        data_folder=arguments.data or (None if arguments.map else _where_models_are()),
         trusted_models=trusted_models(arguments),
     )
     return exit_code(run_and_report(case, arguments))
+
+
+def _maps_of_preset(arguments: argparse.Namespace) -> tuple[Path, ...]:
+    """The maps of the preset, written into the output folder."""
+    from elastix_impact.parameters.presets import DEFAULT
+    from elastix_impact.runs.presets import facts_of, find_preset, write_preset
+
+    preset = find_preset(arguments.preset or DEFAULT)
+    if arguments.preset is None:
+        say_warning(
+            f"no map given: taking the preset {preset.name} ({preset.title}); `elastix-impact presets list` has others"
+        )
+    return write_preset(preset, facts_of(arguments.fixed, arguments.moving), arguments.out / "preset")
+
+
+def _where_models_are() -> Path:
+    """The folder that stands for /Data for a preset: ./Data if it is there, else the working directory."""
+    data = Path("Data").absolute()
+    return data if data.is_dir() else Path.cwd()

@@ -55,8 +55,8 @@ def check_overlap(fixed: Image, moving: Image, initial: AbstractTransform | None
     InputWarning
         If less than `required_share` of the fixed image lies inside the moving image.
     """
-    points = _mapped(_lattice(fixed.grid), initial)
-    fixed_box, moving_box = _box(points), _box(_lattice(moving.grid))
+    points = _mapped(lattice(fixed.grid), initial)
+    fixed_box, moving_box = _box(points), _box(lattice(moving.grid))
     if bool((torch.minimum(fixed_box[1], moving_box[1]) < torch.maximum(fixed_box[0], moving_box[0])).any()):
         distance = float(torch.linalg.vector_norm(fixed_box.mean(0) - moving_box.mean(0)))
         where_mapped = " (after the initial transform)" if initial is not None else ""
@@ -94,7 +94,7 @@ def check_masks(
         other = f"the moving mask {moving_mask.name}" if moving_mask is not None else f"the moving image {moving.name}"
         raise ImageError(
             f"no voxel of the fixed mask lies inside {other} at the start: the mask covers "
-            f"{_box_text(_box(points))} mm, the moving image {_box_text(_box(_lattice(moving.grid)))} mm",
+            f"{_box_text(_box(points))} mm, the moving image {_box_text(_box(lattice(moving.grid)))} mm",
             where=fixed_mask.name,
             expected="masks that mark the same place in both images",
             remedy=f"Check the masks' origins and spacings. {ADVICE}",
@@ -105,7 +105,7 @@ def _mapped(world_points: Points, initial: AbstractTransform | None) -> Points:
     return world_points if initial is None else initial.map_points(world_points)
 
 
-def _lattice(grid: Grid) -> Points:
+def lattice(grid: Grid) -> Points:
     """World points (N, D) spread evenly over the grid, its corner voxels included."""
     axes = [torch.linspace(0, n - 1, min(n, LATTICE), dtype=torch.float64) for n in grid.size]
     index_points = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).reshape(-1, grid.dimension)

@@ -140,50 +140,71 @@ def measure_axis(probe: Probe, axis: int) -> list[AxisGeometry]:
     while len(found) < len(strides):
         last = 2 * length > LONGEST[probe.dimension]
         wanted = [k for k in range(len(strides)) if k not in found]
-        for layer, (channels, size, gradients) in _gradients(probe, axis, length, wanted).items():
-            geometry, complete = _geometry(channels, size, strides[layer], gradients)
+        for layer, seen in _gradients(probe, axis, length, wanted).items():
+            geometry, complete = _geometry(seen, strides[layer], length)
             if complete or last:
                 found[layer] = geometry
         length *= 2
     return [found[k] for k in range(len(strides))]
 
 
-def _gradients(
-    probe: Probe, axis: int, length: int, wanted: Sequence[int]
-) -> dict[int, tuple[int, int, Tensor | None]]:
-    """Per wanted layer its channels, its size along `axis`, and the middle voxel's gradients.
+@final
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What was seen of a layer along an axis.
 
-    Gradients are magnitudes summed over the channels, (SEEDS, length, voxels of the other axes), or None if
-    the layer is not differentiable.
+    `gradients` are magnitudes for its middle voxel, summed over the channels, (SEEDS, length, voxels of the other
+    axes), or None if the layer is not differentiable; `of_next` (1, length, ...) are those of the voxel after it.
     """
+
+    channels: int
+    size: int
+    gradients: Tensor | None
+    of_next: Tensor | None
+
+
+def _gradients(probe: Probe, axis: int, length: int, wanted: Sequence[int]) -> dict[int, _Seen]:
+    """What is seen of each wanted layer on probes of this length."""
     gradients: dict[int, list[Tensor]] = {k: [] for k in wanted}
+    of_next: dict[int, Tensor | None] = {}
     sizes: dict[int, tuple[int, int]] = {}
     for seed in range(SEEDS):
         image = probe.image(axis, length, seed).requires_grad_()
         layers = probe.run(image)
         for k in wanted:
             sizes[k] = layers[k].shape[1], layers[k].shape[axis + 2]
-            gradient = _middle_gradient(layers[k], image)
+            gradient = _middle_gradient(layers[k], image, axis, 0)
             if gradient is not None:
-                gradients[k].append(gradient[0].abs().sum(0).movedim(axis, 0).flatten(1))
-    return {k: (*sizes[k], torch.stack(gradients[k]) if len(gradients[k]) == SEEDS else None) for k in wanted}
+                gradients[k].append(gradient)
+            if seed == 0:
+                of_next[k] = _middle_gradient(layers[k], image, axis, 1)
+    return {
+        k: _Seen(*sizes[k], torch.stack(gradients[k]) if len(gradients[k]) == SEEDS else None, of_next[k])
+        for k in wanted
+    }
 
 
-def _middle_gradient(layer: Tensor, image: Tensor) -> Tensor | None:
-    """The gradient of a random mixture of the channels of a layer's middle voxel."""
+def _middle_gradient(layer: Tensor, image: Tensor, axis: int, shift: int) -> Tensor | None:
+    """Magnitudes (length, voxels of the other axes) of the gradient of a random mixture of a voxel's channels.
+
+    The voxel is the middle one, or `shift` voxels after it along `axis`.
+    """
     if not layer.requires_grad:
         return None
-    features = layer[(0, slice(None), *(n // 2 for n in layer.shape[2:]))]
+    voxel = [n // 2 for n in layer.shape[2:]]
+    voxel[axis] = min(voxel[axis] + shift, layer.shape[axis + 2] - 1)
+    features = layer[(0, slice(None), *voxel)]
     mixture = torch.linspace(-1, 1, features.shape[0] + 2)[1:-1].cos() * features
     try:
         (gradient,) = torch.autograd.grad(mixture.sum(), image, retain_graph=True, allow_unused=True)
     except (RuntimeError, NotImplementedError):
         return None
-    return gradient
+    return None if gradient is None else gradient[0].abs().sum(0).movedim(axis, 0).flatten(1)
 
 
-def _geometry(channels: int, size: int, stride: float | None, gradients: Tensor | None) -> tuple[AxisGeometry, bool]:
+def _geometry(seen: _Seen, stride: float | None, length: int) -> tuple[AxisGeometry, bool]:
     """The geometry, and whether the probe was long enough to see the whole receptive field."""
+    channels, size, gradients = seen.channels, seen.size, seen.gradients
     differentiable = gradients is not None and bool(gradients.max() > 0) and bool(torch.isfinite(gradients).all())
     if stride is None:
         return AxisGeometry(channels, 1.0, 0.0, 0, True, differentiable, fixed_size=size), True
@@ -191,10 +212,32 @@ def _geometry(channels: int, size: int, stride: float | None, gradients: Tensor 
         return AxisGeometry(channels, stride, (stride - 1) / 2, math.ceil(stride), False, False, None), True
     first, last, centre, complete = local_support(gradients.median(0).values.sum(1))
     offset = centre - stride * (size // 2)
+    if size == math.ceil(length / stride) and not (complete and _moves_along(seen, stride)):
+        offset = _nearest_place(offset, stride)
     outside = gradients.sum(2) / gradients.sum(2).max()
     outside[:, first : last + 1] = 0
     reaches_far = bool(outside.max() > NEGLIGIBLE)
     return AxisGeometry(channels, stride, offset, last - first + 1, reaches_far, True, None), complete
+
+
+def _moves_along(seen: _Seen, stride: float) -> bool:
+    """Whether the next voxel's field lies one stride further, as behind a chain of convolutions.
+
+    In a decoder the fields of neighbours share the deep layers' voxels: their middles jump from one to the next.
+    """
+    if seen.gradients is None or seen.of_next is None or stride != int(stride):
+        return True
+    here, there = (local_support(profile.sum(1)) for profile in (seen.gradients[0], seen.of_next))
+    return there[2] - here[2] == stride
+
+
+def _nearest_place(offset: float, stride: float) -> float:
+    """The place of a layer that covers the image in whole strides, of those there are, nearest to an estimate.
+
+    Convolutions with a stride keep the first voxel of each stride (in an image that the model flips the last one),
+    pooling takes the middle.
+    """
+    return min((0.0, (stride - 1) / 2, stride - 1), key=lambda place: abs(place - offset))
 
 
 def local_support(profile: Tensor) -> tuple[int, int, float, bool]:

@@ -1,0 +1,60 @@
+"""`elastix-impact presets`: maps for those who have none."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from .common import json_text
+
+DESCRIPTION = (
+    "Lists the presets of `register --preset`, or prints the parameter maps of one: for a pair of images with -f and "
+    "-m, else for a made-up pair of 240 mm and 1 mm voxels. Save the maps, change them, and give them with -p."
+)
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser("presets", help="maps for those who have none", description=DESCRIPTION)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    listing = actions.add_parser("list", help="what there is", description="Lists the presets.")
+    listing.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    listing.set_defaults(run=run_list)
+    show = actions.add_parser("show", help="print the maps of a preset", description=DESCRIPTION)
+    show.add_argument("name", metavar="NAME", help="one of `presets list`")
+    show.add_argument("-f", "--fixed", type=Path, metavar="IMAGE", help="fixed image")
+    show.add_argument("-m", "--moving", type=Path, metavar="IMAGE", help="moving image (default: the fixed image)")
+    show.add_argument("--to", type=Path, metavar="DIR", help="write the maps and their MIND model there instead")
+    show.set_defaults(run=run_show)
+
+
+def run_list(arguments: argparse.Namespace) -> int:
+    """Print names, purposes and models on stdout; exit code 0."""
+    from dataclasses import asdict
+
+    from elastix_impact.parameters.presets import DEFAULT, PRESETS
+
+    if arguments.json:
+        sys.stdout.write(json_text([asdict(preset) for preset in PRESETS.values()]))
+        return 0
+    for preset in PRESETS.values():
+        needs = f" (needs {', '.join(preset.models)}: `elastix-impact models download`)" if preset.models else ""
+        default = " [default]" if preset.name == DEFAULT else ""
+        sys.stdout.write(f"{preset.name:<12}{preset.title}{needs}{default}\n")
+    return 0
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    """Print the maps on stdout, or write them and print their paths; exit code 0."""
+    from elastix_impact.parameters.presets import NOMINAL, preset_texts
+    from elastix_impact.runs.presets import facts_of, find_preset, write_preset
+
+    preset = find_preset(arguments.name)
+    facts = NOMINAL
+    if arguments.fixed is not None:
+        facts = facts_of(arguments.fixed, arguments.moving or arguments.fixed)
+    if arguments.to is not None:
+        lines = map(str, write_preset(preset, facts, arguments.to))
+    else:
+        lines = (f"// ---- {name}\n{text}" for name, text in preset_texts(preset, facts))
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0

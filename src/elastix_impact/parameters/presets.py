@@ -1,0 +1,139 @@
+"""Maps for those who have none: a few documented chains whose numbers follow from the images' sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from string import Template
+from typing import final
+
+LEVELS_MM = (4, 2, 1)
+"""Voxel sizes of the three levels, as multiples of the finest."""
+
+GRID_SPACING_VOXELS = 8
+"""Control points lie so many of the finest voxels apart."""
+
+MIND_CHANNELS = {2: 4, 3: 12}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """A chain of stages: `stages` are the bodies of its maps, `models` what has to be fetched first."""
+
+    name: str
+    title: str
+    stages: tuple[str, ...]
+    models: tuple[str, ...] = ()
+    dimensions: tuple[int, ...] = (2, 3)
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset("rigid", "one head or bone, any modalities: turns and shifts", ("rigid",)),
+        Preset("mind-only", "anything, nothing to download: rigid, affine, then a deformation by MIND",
+               ("rigid", "affine", "mind")),
+        Preset("ct-ct", "CT and CT of one person: rigid, then a deformation by TotalSegmentator's features",
+               ("rigid", "ct_ct"), ("TS/M730",), (3,)),
+        Preset("ct-cbct", "CT and cone-beam CT: rigid, then IMPACT's authors' choice, Jacobian mode",
+               ("rigid", "ct_cbct"), ("TS/M730",), (3,)),
+        Preset("mr-ct", "MR and CT: rigid, affine, then organs by TotalSegmentator's features and edges by MIND",
+               ("rigid", "affine", "mr_ct"), ("TS/M730",), (3,)),
+    )
+}  # fmt: skip
+
+DEFAULT = "mind-only"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PairFacts:
+    """What a preset must know of two images.
+
+    Attributes
+    ----------
+    fixed_spacing, moving_spacing
+        Voxel sizes in mm, x, y(, z).
+    longest_extent
+        Of the fixed image's sides, in mm.
+    far_apart
+        Whether the images hardly overlap as they lie, so that their centres should be brought together first.
+    lowest_intensity
+        Of the moving image: what lies outside it.
+    """
+
+    fixed_spacing: tuple[float, ...]
+    moving_spacing: tuple[float, ...]
+    longest_extent: float
+    far_apart: bool = False
+    lowest_intensity: float = 0.0
+
+    @property
+    def finest_voxel(self) -> float:
+        """Voxel size in mm at the last level: the image's own, or coarser so that 160 voxels hold the longest side."""
+        return float(f"{max(min(self.fixed_spacing), self.longest_extent / 160):.2g}")
+
+
+NOMINAL = PairFacts((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), 240.0)
+"""For showing a preset without images."""
+
+
+def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
+    """File name and text of each stage's map, in order.
+
+    Raises
+    ------
+    ValueError
+        If the preset is not for images of this dimension.
+    """
+    dimension = len(facts.fixed_spacing)
+    if dimension not in preset.dimensions:
+        raise ValueError(f"the preset {preset.name} is for {preset.dimensions[0]}-D images")
+    texts: list[tuple[str, str]] = []
+    for number, stage in enumerate(preset.stages):
+        numbers = _numbers(facts) | {"is_last": _truth(number + 1 == len(preset.stages))}
+        linear = stage in ("rigid", "affine")
+        parts = [_template(stage), *([] if linear else [_template("spline")]), _template("common")]
+        heading = (
+            f"// elastix-impact preset {preset.name}, stage {number + 1} of {len(preset.stages)}: {preset.title}.\n"
+        )
+        texts.append((f"{number}_{stage}.txt", heading + "".join(Template(part).substitute(numbers) for part in parts)))
+    return texts
+
+
+def _numbers(facts: PairFacts) -> dict[str, str]:
+    dimension, voxel = len(facts.fixed_spacing), facts.finest_voxel
+    sizes = [voxel * level for level in LEVELS_MM]
+    coarse, middle, fine = (_row([size] * dimension) for size in sizes)
+    return {
+        "dimension": str(dimension),
+        "fixed_schedule": _row([factor for size in sizes for factor in _factors(size, facts.fixed_spacing)]),
+        "moving_schedule": _row([factor for size in sizes for factor in _factors(size, facts.moving_spacing)]),
+        "initialise": _truth(facts.far_apart),
+        "default_pixel_value": f"{facts.lowest_intensity:g}",
+        "grid_spacing": _row([GRID_SPACING_VOXELS * voxel] * dimension),
+        "grid_schedule": _row([level for level in LEVELS_MM for _ in range(dimension)]),
+        "step": f"{voxel:g}",
+        "whole": _row([0] * dimension),
+        "coarse": coarse, "middle": middle, "fine": fine,
+        "mind_channels": str(MIND_CHANNELS[dimension]),
+    }  # fmt: skip
+
+
+def _factors(size: float, spacing: Sequence[float]) -> list[int]:
+    """How much an image is smoothed along each axis so that its voxels are about `size` mm."""
+    return [max(1, round(size / step)) for step in spacing]
+
+
+def _row(values: Sequence[float]) -> str:
+    return " ".join(f"{value:g}" for value in values)
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _template(name: str) -> str:
+    return resources.files(__package__).joinpath("preset_maps", f"{name}.txt").read_text(encoding="utf-8")

@@ -1,0 +1,97 @@
+"""A preset as files: its maps for a pair of images, and the MIND model that it may need."""
+
+import difflib
+import warnings
+from pathlib import Path
+
+from elastix_impact.errors import ImageError, InputError
+from elastix_impact.geometry.domain import Domain
+from elastix_impact.geometry.image import Image
+from elastix_impact.io.atomic import output_errors, write_text_whole
+from elastix_impact.io.images import read_image
+from elastix_impact.parameters.presets import PRESETS, PairFacts, Preset, preset_texts
+from elastix_impact.zoo.export.mind import export_mind, mind_file_name
+
+from .checks import lattice
+
+LEAST_OVERLAP = 0.3
+"""Share of the fixed image inside the moving image below which their centres are brought together first."""
+
+MIND = (1, 2)
+"""Radius and dilation of the MIND model of the presets."""
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of this name.
+
+    Raises
+    ------
+    InputError
+        If there is none; it lists those there are.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    near = difflib.get_close_matches(name.lower(), PRESETS, n=1)
+    raise InputError(
+        f"no preset is called {name!r}",
+        expected=f"one of {', '.join(PRESETS)}",
+        remedy=f"Did you mean {near[0]}?" if near else "`elastix-impact presets list` says what they are for",
+    )
+
+
+def facts_of(fixed: Path, moving: Path) -> PairFacts:
+    """What a preset must know of two image files.
+
+    Raises
+    ------
+    ImageError
+        If one can't be read, or they differ in dimension.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the run reads them again, and says it then
+        images = read_image(fixed), read_image(moving)
+    dimensions = [image.grid.dimension for image in images]
+    if dimensions[0] != dimensions[1]:
+        raise ImageError(
+            f"the fixed image has {dimensions[0]} dimensions, the moving image {moving} has {dimensions[1]}",
+            where=str(fixed),
+            remedy="Give a volume with a volume, or a slice with a slice",
+        )
+    return PairFacts(
+        fixed_spacing=images[0].grid.spacing,
+        moving_spacing=images[1].grid.spacing,
+        longest_extent=max(images[0].grid.extent),
+        far_apart=_overlap(*images) < LEAST_OVERLAP,
+        lowest_intensity=float(images[1].data.min()),
+    )
+
+
+def _overlap(fixed: Image, moving: Image) -> float:
+    points = lattice(fixed.grid).float()
+    return float(Domain.of(moving.grid, None, "cpu").weights(points).mean())
+
+
+def write_preset(preset: Preset, facts: PairFacts, folder: Path) -> tuple[Path, ...]:
+    """Write the maps of a preset into `folder`, with a MIND model if they name one; the maps' paths, in order.
+
+    Raises
+    ------
+    InputError
+        If the preset is not for images of this dimension.
+    OutputError
+        If the folder can't be written.
+    """
+    dimension = len(facts.fixed_spacing)
+    if dimension not in preset.dimensions:
+        raise InputError(
+            f"the preset {preset.name} is for 3-D images, these have {dimension} dimensions",
+            remedy="Take the preset rigid or mind-only",
+        )
+    texts = preset_texts(preset, facts)
+    with output_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts:
+            write_text_whole(folder / name, text)
+    if any('"MIND/' in text for _, text in texts):
+        export_mind(folder / "MIND" / mind_file_name(*MIND, dimension), *MIND, dimension)
+    return tuple(folder / name for name, _ in texts)

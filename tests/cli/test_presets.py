@@ -1,0 +1,91 @@
+"""Presets as a user meets them: listed, shown, and taken when no map is given."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from elastix_impact.cli.main import main
+from elastix_impact.io.images import read_image, write_image
+from elastix_impact.parameters.plan import LinearTransformPlan, SplineTransformPlan
+from elastix_impact.parameters.presets import NOMINAL, PRESETS, PairFacts, preset_texts
+from elastix_impact.parameters.resolve import resolve
+from elastix_impact.parameters.text import parse_parameter_text
+from elastix_impact.runs.presets import facts_of, write_preset
+from small_case import write_small_case
+
+FLAT = PairFacts((0.5, 0.5), (1.0, 1.0), 100.0)
+
+
+@pytest.mark.parametrize("facts", [NOMINAL, FLAT, PairFacts((0.7, 0.7, 5.0), (1.0, 1.0, 1.0), 350.0, True, -1024.0)])
+@pytest.mark.parametrize("name", PRESETS)
+def test_maps_of_presets_have_no_fault_and_no_remark(name: str, facts: PairFacts) -> None:
+    if len(facts.fixed_spacing) not in PRESETS[name].dimensions:
+        with pytest.raises(ValueError, match="3-D"):
+            preset_texts(PRESETS[name], facts)
+        return
+    for file_name, text in preset_texts(PRESETS[name], facts):
+        resolution = resolve(parse_parameter_text(text, file_name))
+        assert resolution.problems == (), file_name
+        assert resolution.plan is not None
+
+
+def test_numbers_follow_from_the_images() -> None:
+    facts = PairFacts((1.0, 1.0, 4.0), (2.0, 2.0, 2.0), 320.0, far_apart=True, lowest_intensity=-1000.0)
+    plans = [resolve(parse_parameter_text(text, name)).plan for name, text in preset_texts(PRESETS["mind-only"], facts)]
+    rigid, _, spline = plans
+    assert rigid is not None
+    assert spline is not None
+    assert isinstance(rigid.transform, LinearTransformPlan)
+    assert rigid.transform.automatic_initialisation == "GeometricalCenter"
+    assert isinstance(spline.transform, SplineTransformPlan)
+    assert spline.transform.grid_spacing is not None
+    assert spline.transform.grid_spacing[-1] == (16.0, 16.0, 16.0)
+    finest = spline.levels[-1].terms[0]
+    assert finest.fixed_pyramid.shrink_factor == (2, 2, 1)
+    assert finest.moving_pyramid.shrink_factor == (1, 1, 1)
+    assert spline.output.default_pixel_value == -1000.0
+
+
+def test_images_that_lie_apart_are_brought_together_first(tmp_path: Path) -> None:
+    write_small_case(tmp_path)
+    fixed = next(tmp_path.glob("Fixed*mage*"))
+    assert not facts_of(fixed, fixed).far_apart
+    moved = tmp_path / "moved.mha"
+    image = read_image(fixed)
+    origin = tuple(o + 0.9 * e for o, e in zip(image.grid.origin, image.grid.extent))
+    write_image(moved, image.data, replace(image.grid, origin=origin))
+    assert facts_of(fixed, moved).far_apart
+
+
+def test_list_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["presets", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in PRESETS)
+    assert main(["presets", "show", "mr-ct"]) == 0
+    assert "// ---- 2_mr_ct.txt" in capsys.readouterr().out
+    assert main(["presets", "show", "mind-only", "--to", str(tmp_path / "maps")]) == 0
+    paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert main(["check", "--models", *map(str, paths)]) == 0
+    assert main(["presets", "show", "rigit"]) == 2
+    assert "Did you mean rigid?" in capsys.readouterr().err
+
+
+def test_a_two_dimensional_pair_can_not_have_a_volume_s_preset(tmp_path: Path) -> None:
+    with pytest.raises(Exception, match="rigid or mind-only"):
+        write_preset(PRESETS["mr-ct"], FLAT, tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::elastix_impact.io.warning.InputWarning")
+def test_register_without_a_map(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_small_case(tmp_path)
+    fixed, moving = next(tmp_path.glob("Fixed*mage*")), next(tmp_path.glob("Moving*mage*"))
+    words = ["register", "-f", str(fixed), "-m", str(moving), "--quiet"]
+    assert main([*words, "-o", str(tmp_path / "out"), "--preset", "rigid"]) == 0
+    assert (tmp_path / "out" / "result.0.mha").is_file()
+    assert "no map given" not in capsys.readouterr().err
+    assert main([*words, "-o", str(tmp_path / "out2"), "--threads", "2"]) == 0
+    assert "taking the preset mind-only" in capsys.readouterr().err
+    assert (tmp_path / "out2" / "result.2.mha").is_file()
+    assert main([*words, "-o", str(tmp_path / "out3"), "--preset", "rigid", "-p", "map.txt"]) == 2
+    assert "not both" in capsys.readouterr().err
