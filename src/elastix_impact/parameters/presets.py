@@ -136,4 +136,6 @@ def _truth(value: bool) -> str:
 
 
 def _template(name: str) -> str:
-    return resources.files(__package__).joinpath("preset_maps", f"{name}.txt").read_text(encoding="utf-8")
+    return (
+        resources.files("elastix_impact.parameters").joinpath("preset_maps", f"{name}.txt").read_text(encoding="utf-8")
+    )

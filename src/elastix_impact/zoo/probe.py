@@ -7,7 +7,7 @@ fields fit at little cost.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from elastix_impact.errors import ModelError
 
+from .field import NEGLIGIBLE, SeenLayer, local_support, middle_gradient, moves_along
 from .load import FeatureModel
 
 PROBES = ((16, 64), (32, 64), (32, 128), (56, 112), (64, 128), (96, 192), (112, 224), (128, 256))
@@ -26,14 +27,9 @@ LONGEST = {2: 1024, 3: 256}
 SEEDS = 3
 """Random inputs whose median gradient counts: what depends on a single voxel's value drops out."""
 
-LOCAL_OVER_BACKGROUND = 5.0
-"""A voxel belongs to the receptive field if its gradient is this many times that of far voxels."""
-
-LEVEL_WITHIN = 2.0
-"""Far voxels are background if the gradient changes by no more than this factor there."""
-
-NEGLIGIBLE = 1e-6
-"""Gradients below this share of the largest one are rounding."""
+PLACES = (0.0, 0.5, 1.0)
+"""Where a layer that covers the image in whole strides may lie in its stride: convolutions keep the first voxel (in an
+image that the model flips the last one), pooling takes the middle."""
 
 
 @final
@@ -131,39 +127,40 @@ def _is_exact(probe: Probe) -> bool:
 def measure_axis(probe: Probe, axis: int) -> list[AxisGeometry]:
     """The geometry of every layer along one axis of the tensor.
 
-    The probe grows until the receptive fields fit, up to `LONGEST`.
+    The probe grows until the receptive fields fit, up to `LONGEST`. Layers whose fields tell their place too badly get
+    the place that the others of the model have in their strides.
     """
     sizes, doubled = (probe.layer_sizes(axis, n) for n in (probe.long, 2 * probe.long))
     strides = [probe.long / (d - s) if d > s else None for s, d in zip(sizes, doubled)]
-    found: dict[int, AxisGeometry] = {}
+    found: dict[int, _Measured] = {}
     length = probe.long
     while len(found) < len(strides):
         last = 2 * length > LONGEST[probe.dimension]
         wanted = [k for k in range(len(strides)) if k not in found]
         for layer, seen in _gradients(probe, axis, length, wanted).items():
-            geometry, complete = _geometry(seen, strides[layer], length)
-            if complete or last:
-                found[layer] = geometry
+            measured = _geometry(seen, strides[layer], length)
+            if measured.complete or last:
+                found[layer] = measured
         length *= 2
-    return [found[k] for k in range(len(strides))]
+    kind = _kind_of_place([found[k].geometry for k in range(len(strides)) if found[k].placed])
+    return [found[k].geometry if found[k].placed else _placed(found[k].geometry, kind) for k in range(len(strides))]
 
 
-@final
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """What was seen of a layer along an axis.
-
-    `gradients` are magnitudes for its middle voxel, summed over the channels, (SEEDS, length, voxels of the other
-    axes), or None if the layer is not differentiable; `of_next` (1, length, ...) are those of the voxel after it.
-    """
-
-    channels: int
-    size: int
-    gradients: Tensor | None
-    of_next: Tensor | None
+def _kind_of_place(placed: Sequence[AxisGeometry]) -> float | None:
+    """Where in their strides layers lie, 0 to 1, if those whose place is known agree; else None."""
+    kinds = {layer.offset / (layer.stride - 1) for layer in placed if layer.measured and layer.stride > 1}
+    (kind,) = kinds if len(kinds) == 1 else (None,)
+    return kind if kind in PLACES else None
 
 
-def _gradients(probe: Probe, axis: int, length: int, wanted: Sequence[int]) -> dict[int, _Seen]:
+def _placed(layer: AxisGeometry, kind: float | None) -> AxisGeometry:
+    """The layer at the place of this kind in its stride; None: at that nearest to what was measured."""
+    extent = layer.stride - 1
+    nearest = min(PLACES, key=lambda place: abs(place * extent - layer.offset))
+    return replace(layer, offset=(nearest if kind is None else kind) * extent)
+
+
+def _gradients(probe: Probe, axis: int, length: int, wanted: Sequence[int]) -> dict[int, SeenLayer]:
     """What is seen of each wanted layer on probes of this length."""
     gradients: dict[int, list[Tensor]] = {k: [] for k in wanted}
     of_next: dict[int, Tensor | None] = {}
@@ -173,93 +170,42 @@ def _gradients(probe: Probe, axis: int, length: int, wanted: Sequence[int]) -> d
         layers = probe.run(image)
         for k in wanted:
             sizes[k] = layers[k].shape[1], layers[k].shape[axis + 2]
-            gradient = _middle_gradient(layers[k], image, axis, 0)
+            gradient = middle_gradient(layers[k], image, axis, 0)
             if gradient is not None:
                 gradients[k].append(gradient)
             if seed == 0:
-                of_next[k] = _middle_gradient(layers[k], image, axis, 1)
+                of_next[k] = middle_gradient(layers[k], image, axis, 1)
     return {
-        k: _Seen(*sizes[k], torch.stack(gradients[k]) if len(gradients[k]) == SEEDS else None, of_next[k])
+        k: SeenLayer(*sizes[k], torch.stack(gradients[k]) if len(gradients[k]) == SEEDS else None, of_next[k])
         for k in wanted
     }
 
 
-def _middle_gradient(layer: Tensor, image: Tensor, axis: int, shift: int) -> Tensor | None:
-    """Magnitudes (length, voxels of the other axes) of the gradient of a random mixture of a voxel's channels.
+@final
+@dataclass(frozen=True)
+class _Measured:
+    """A layer's geometry, whether its whole field fitted into the probe, and whether the field tells its place."""
 
-    The voxel is the middle one, or `shift` voxels after it along `axis`.
-    """
-    if not layer.requires_grad:
-        return None
-    voxel = [n // 2 for n in layer.shape[2:]]
-    voxel[axis] = min(voxel[axis] + shift, layer.shape[axis + 2] - 1)
-    features = layer[(0, slice(None), *voxel)]
-    mixture = torch.linspace(-1, 1, features.shape[0] + 2)[1:-1].cos() * features
-    try:
-        (gradient,) = torch.autograd.grad(mixture.sum(), image, retain_graph=True, allow_unused=True)
-    except (RuntimeError, NotImplementedError):
-        return None
-    return None if gradient is None else gradient[0].abs().sum(0).movedim(axis, 0).flatten(1)
+    geometry: AxisGeometry
+    complete: bool = True
+    placed: bool = True
 
 
-def _geometry(seen: _Seen, stride: float | None, length: int) -> tuple[AxisGeometry, bool]:
-    """The geometry, and whether the probe was long enough to see the whole receptive field."""
+def _geometry(seen: SeenLayer, stride: float | None, length: int) -> _Measured:
+    """The geometry of a layer on a probe of `length` voxels."""
     channels, size, gradients = seen.channels, seen.size, seen.gradients
     differentiable = gradients is not None and bool(gradients.max() > 0) and bool(torch.isfinite(gradients).all())
     if stride is None:
-        return AxisGeometry(channels, 1.0, 0.0, 0, True, differentiable, fixed_size=size), True
+        return _Measured(AxisGeometry(channels, 1.0, 0.0, 0, True, differentiable, fixed_size=size))
     if gradients is None or not differentiable:
-        return AxisGeometry(channels, stride, (stride - 1) / 2, math.ceil(stride), False, False, None), True
+        return _Measured(AxisGeometry(channels, stride, (stride - 1) / 2, math.ceil(stride), False, False, None))
     first, last, centre, complete = local_support(gradients.median(0).values.sum(1))
-    offset = centre - stride * (size // 2)
-    if size == math.ceil(length / stride) and not (complete and _moves_along(seen, stride)):
-        offset = _nearest_place(offset, stride)
     outside = gradients.sum(2) / gradients.sum(2).max()
     outside[:, first : last + 1] = 0
     reaches_far = bool(outside.max() > NEGLIGIBLE)
-    return AxisGeometry(channels, stride, offset, last - first + 1, reaches_far, True, None), complete
-
-
-def _moves_along(seen: _Seen, stride: float) -> bool:
-    """Whether the next voxel's field lies one stride further, as behind a chain of convolutions.
-
-    In a decoder the fields of neighbours share the deep layers' voxels: their middles jump from one to the next.
-    """
-    if seen.gradients is None or seen.of_next is None or stride != int(stride):
-        return True
-    here, there = (local_support(profile.sum(1)) for profile in (seen.gradients[0], seen.of_next))
-    return there[2] - here[2] == stride
-
-
-def _nearest_place(offset: float, stride: float) -> float:
-    """The place of a layer that covers the image in whole strides, of those there are, nearest to an estimate.
-
-    Convolutions with a stride keep the first voxel of each stride (in an image that the model flips the last one),
-    pooling takes the middle.
-    """
-    return min((0.0, (stride - 1) / 2, stride - 1), key=lambda place: abs(place - offset))
-
-
-def local_support(profile: Tensor) -> tuple[int, int, float, bool]:
-    """First and last voxel of a receptive field, its middle, and whether it is complete.
-
-    `profile` (L,) is a gradient's magnitude along an axis. Global statistics (an instance norm) give every
-    voxel a small gradient; the field is what stands out from it. It is complete if the profile vanishes
-    towards its ends, or is level there and far wider than the field. An incomplete field is centred by its
-    squared weight, to half a voxel.
-    """
-    eighth = len(profile) // 8
-    ends, inner = (
-        torch.cat([profile[start : start + eighth], profile.flip(0)[start : start + eighth]]).mean()
-        for start in (0, eighth)
+    offset = centre - stride * (size // 2)
+    covers_image = size == math.ceil(length / stride)
+    placed = not covers_image or (complete and moves_along(seen, stride, first, last))
+    return _Measured(
+        AxisGeometry(channels, stride, offset, last - first + 1, reaches_far, True, None), complete, placed
     )
-    floor = NEGLIGIBLE * profile.max()
-    inside = profile > torch.maximum(LOCAL_OVER_BACKGROUND * ends, floor)
-    places = inside.nonzero().flatten().tolist() or [0, len(profile) - 1]
-    first, last = places[0], places[-1]
-    level = bool(inner <= torch.maximum(LEVEL_WITHIN * ends, floor))
-    if level and (bool(ends <= floor) or 4 * (last - first + 1) < len(profile)):
-        return first, last, (first + last) / 2, True
-    weight = profile.square()
-    centre = (weight * torch.arange(len(profile))).sum() / weight.sum()
-    return first, last, round(2 * float(centre)) / 2, False

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from elastix_impact.zoo.export.nnunet import export_nnunet
 from elastix_impact.zoo.export.nnunet_axes import NetworkAxes, turned, turned_back
+from elastix_impact.zoo.inspect import layer_geometry
 from elastix_impact.zoo.load import FeatureModel, load_model
 from nnunet_folder import ANISOTROPIC, ISOTROPIC, Trained, write_folder
 
@@ -157,3 +158,17 @@ def test_isotropic_strides_are_those_of_every_axis(tmp_path: Path) -> None:
     for direction in _directions(3)[::7]:
         layers = model(torch.randn(1, 1, 8, 12, 16), 3, STATS, direction)
         assert [tuple(layer.shape[2:]) for layer in layers] == [(8, 12, 16), (4, 6, 8), (2, 3, 4)]
+
+
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, -1, 1)])
+def test_voxels_lie_at_the_end_of_their_strides_along_axes_that_the_network_flips(
+    tmp_path: Path, signs: tuple[int, int, int]
+) -> None:
+    """The canonical orientation is RAS, the identity of ITK LPS: there x and y are flipped."""
+    trained = write_folder(tmp_path, strides=((1, 1, 1), (2, 2, 2), (2, 2, 2)), scheme="ZScoreNormalization")
+    model = _model(trained, tmp_path / "m.pt")
+    flipped = [sign > 0 if axis < 2 else sign < 0 for axis, sign in enumerate(signs)]
+    layers = layer_geometry(model, 3, 1, ALL, torch.diag(torch.tensor(signs)))
+    assert [layer.stride[0] for layer in layers[:3]] == [1, 2, 4]
+    for layer in layers:
+        assert layer.offset == tuple((stride - 1) * turn for stride, turn in zip(layer.stride, flipped))
