@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .failures import FAILED, say, say_warning
+from .report import add_report
 
 if TYPE_CHECKING:
     from elastix_impact.evaluation.landmarks import LandmarkSummary
@@ -36,6 +37,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--deterministic", action="store_true", help="the same bytes from run to run on a GPU too; a CPU always does so"
     )
     add_trust_option(parser)
+    parser.add_argument(
+        "--report", action="store_true", help="make report.html, a page to look at, in the output folder"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
     parser.add_argument("--json", action="store_true", help="print the record of the run as JSON on stdout")
 
@@ -90,6 +94,8 @@ def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence
             earlier_warnings=warned,
             on_warning=say_warning,
         )
+    if arguments.report:
+        record.files += add_report(record.out)
     sys.stdout.write(record.to_text() if arguments.json else report_text(record))
     return record
 

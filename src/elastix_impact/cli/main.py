@@ -15,6 +15,7 @@ from . import (
     models,
     presets,
     register,
+    report,
     run,
     transform,
     transformix,
@@ -25,7 +26,20 @@ DESCRIPTION = "Registers medical images by what a pretrained network sees in the
 EPILOG = (
     "Exit codes: 0 done, 1 registration failed, 2 bad input. `elastix`, `transformix` have elastix's: 0, 1, 254, 255."
 )
-COMMANDS = (run, register, elastix, transform, transformix, check, presets, evaluate, models, install_commands, demo)
+COMMANDS = (
+    run,
+    register,
+    elastix,
+    transform,
+    transformix,
+    check,
+    presets,
+    evaluate,
+    report,
+    models,
+    install_commands,
+    demo,
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

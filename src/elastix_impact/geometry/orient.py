@@ -19,16 +19,26 @@ def reoriented(image: Image, direction: tuple[Row, ...]) -> Image:
     direction
         Rows of the direction cosines wanted, see `Grid`.
     """
-    dimension = image.grid.dimension
+    order, flips = _order_and_flips(image.grid, direction)
+    if order == tuple(range(image.grid.dimension)) and not any(flips):
+        return image
+    return Image(_data(image, order, flips), _grid(image.grid, order, flips), image.name, image.pixel_type)
+
+
+def reoriented_grid(grid: Grid, direction: tuple[Row, ...]) -> Grid:
+    """The same voxels in the order of axes that `reoriented` gives an image on `grid`."""
+    return _grid(grid, *_order_and_flips(grid, direction))
+
+
+def _order_and_flips(grid: Grid, direction: tuple[Row, ...]) -> tuple[tuple[int, ...], list[bool]]:
+    """Which old axis each new one lies along, and whether it runs the other way."""
+    dimension = grid.dimension
     wanted = torch.tensor(direction, dtype=torch.float64)
-    agreement = wanted.T @ torch.tensor(image.grid.direction, dtype=torch.float64)
+    agreement = wanted.T @ torch.tensor(grid.direction, dtype=torch.float64)
     order = max(
         permutations(range(dimension)), key=lambda p: sum(abs(float(agreement[k, p[k]])) for k in range(dimension))
     )
-    flips = [float(agreement[k, axis]) < 0 for k, axis in enumerate(order)]
-    if order == tuple(range(dimension)) and not any(flips):
-        return image
-    return Image(_data(image, order, flips), _grid(image.grid, order, flips), image.name, image.pixel_type)
+    return order, [float(agreement[k, axis]) < 0 for k, axis in enumerate(order)]
 
 
 def _data(image: Image, order: tuple[int, ...], flips: list[bool]) -> torch.Tensor:

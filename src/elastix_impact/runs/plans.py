@@ -12,6 +12,7 @@ from elastix_impact.io.warning import InputWarning
 from elastix_impact.parameters.plan import HandedOnPlan, StagePlan
 from elastix_impact.parameters.problems import Problem, raise_if_errors
 from elastix_impact.parameters.raw import RawParameterMap
+from elastix_impact.parameters.reader import EffectiveValue
 from elastix_impact.parameters.resolve import resolve
 from elastix_impact.parameters.text import read_parameter_map
 from elastix_impact.zoo.find import find_model
@@ -36,6 +37,8 @@ class CasePlan:
         Remarks of resolution that are worth a line in the log.
     seed
         Replaces the maps' RandomSeed unless None.
+    effective
+        Per stage, every value that resolution used, and where it comes from.
     """
 
     raw: tuple[RawParameterMap, ...]
@@ -43,6 +46,7 @@ class CasePlan:
     finders: tuple[FindModel, ...]
     hints: tuple[str, ...]
     seed: int | None
+    effective: tuple[tuple[EffectiveValue, ...], ...]
 
     @property
     def result_names(self) -> set[str]:
@@ -66,7 +70,7 @@ def plan_case(
         For each warning of resolution.
     """
     raw, grammar = _read_all(maps)
-    stages, problems = _resolve_all(raw, None, seed, grammar)
+    stages, problems, effective = _resolve_all(raw, None, seed, grammar)
     for problem in problems:
         if problem.severity == "warning":
             warnings.warn(str(problem), InputWarning, stacklevel=2)
@@ -77,7 +81,8 @@ def plan_case(
             text = f"{stage.source}: handed on to itk-elastix {version}, because {because} does not run natively"
             warnings.warn(text, InputWarning, stacklevel=2)
     hints = tuple(str(problem) for problem in problems if problem.severity == "hint")
-    return CasePlan(raw, stages, tuple(_finder(path.parent, data_folder, trusted_models) for path in maps), hints, seed)
+    finders = tuple(_finder(path.parent, data_folder, trusted_models) for path in maps)
+    return CasePlan(raw, stages, finders, hints, seed, effective)
 
 
 def resolve_for(plan: CasePlan, dimension: int) -> CasePlan:
@@ -88,8 +93,8 @@ def resolve_for(plan: CasePlan, dimension: int) -> CasePlan:
     ParameterMapError
         If a map is for another dimension.
     """
-    stages, _ = _resolve_all(plan.raw, dimension, plan.seed)
-    return replace(plan, stages=stages)
+    stages, _, effective = _resolve_all(plan.raw, dimension, plan.seed)
+    return replace(plan, stages=stages, effective=effective)
 
 
 def _read_all(maps: tuple[Path, ...]) -> tuple[tuple[RawParameterMap, ...], tuple[Problem, ...]]:
@@ -108,12 +113,13 @@ def _read_all(maps: tuple[Path, ...]) -> tuple[tuple[RawParameterMap, ...], tupl
 
 def _resolve_all(
     raw: tuple[RawParameterMap, ...], dimension: int | None, seed: int | None, faults: tuple[Problem, ...] = ()
-) -> tuple[tuple[StagePlan, ...], tuple[Problem, ...]]:
+) -> tuple[tuple[StagePlan, ...], tuple[Problem, ...], tuple[tuple[EffectiveValue, ...], ...]]:
     resolutions = [resolve(one, dimension=dimension) for one in raw]
     problems = (*faults, *(problem for resolution in resolutions for problem in resolution.problems))
     raise_if_errors(problems)
     plans = [resolution.stage for resolution in resolutions if resolution.stage is not None]
-    return tuple(_with_seed(plan, seed) for plan in plans), problems
+    effective = tuple(resolution.effective for resolution in resolutions)
+    return tuple(_with_seed(plan, seed) for plan in plans), problems, effective
 
 
 def _with_seed(plan: StagePlan, seed: int | None) -> StagePlan:

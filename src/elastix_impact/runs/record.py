@@ -19,6 +19,7 @@ from elastix_impact import __version__
 from elastix_impact.evaluation.landmarks import LandmarkSummary
 from elastix_impact.geometry.image import Image
 from elastix_impact.parameters.plan import RegistrationPlan
+from elastix_impact.parameters.reader import EffectiveValue
 from elastix_impact.registration.result import RegistrationResult
 
 Status = Literal["running", "complete", "failed", "interrupted", "error"]
@@ -38,9 +39,10 @@ class StageReport(Protocol):
 @final
 @dataclass(frozen=True)
 class StageRecord:
-    """One parameter map: what it asked for and what happened."""
+    """One parameter map: what it asked for, every value that resolution used, and what happened."""
 
     plan: RegistrationPlan
+    effective: tuple[EffectiveValue, ...]
     result: RegistrationResult
 
     def to_json(self) -> dict[str, Any]:
@@ -58,6 +60,7 @@ class StageRecord:
             "stop_sentence": self.result.stop_reason.value,
             "seconds": self.result.seconds,
             "levels": levels,
+            "parameters": [dataclasses.asdict(value) for value in self.effective],
             "plan": self.plan.to_json(),
         }
 

@@ -165,7 +165,7 @@ def _run_stages(
             continue
         with torch_settings(record.threads, device, deterministic=record.deterministic):
             result, name = _run_stage(stage, stage.plan, plan.finders[number], observers)
-        record.stages.append(StageRecord(stage.plan, result))
+        record.stages.append(StageRecord(stage.plan, plan.effective[number], result))
         if result.stop_reason.is_failure:
             record.finish("failed", result.stop_reason.value)
             return

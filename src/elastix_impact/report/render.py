@@ -1,0 +1,46 @@
+"""The page itself: one HTML file with everything in it."""
+
+from pathlib import Path
+
+import jinja2
+
+from elastix_impact.io.atomic import write_text_whole
+
+from .finished_run import read_run
+from .page import page_of
+
+NAME = "report.html"
+
+
+def write_report(run_folder: Path, target: Path | None = None) -> Path:
+    """Write the report of a run, from the files in its folder and the images it was made from.
+
+    Parameters
+    ----------
+    run_folder
+        Where `run` or `register` wrote; complete or not.
+    target
+        The file to write; None = `report.html` in the folder.
+
+    Returns
+    -------
+    Path
+        The file: HTML that needs no network and no other file.
+
+    Raises
+    ------
+    InputError
+        If the folder holds no run.
+    OutputError
+        If the file can't be written.
+    """
+    target = run_folder / NAME if target is None else target
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("elastix_impact.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    write_text_whole(target, environment.get_template("report.html.j2").render(page=page_of(read_run(run_folder))))
+    return target
