@@ -14,6 +14,7 @@ import torch
 from elastix_impact.cli.main import main
 from elastix_impact.io.images import read_image
 from elastix_impact.io.transform_file import TransformRecord, write_transform_file
+from elastix_impact.runs.record import RunRecord
 from elastix_impact.transforms.translation import TranslationTransform
 from elastix_impact.zoo.catalog import REPOSITORY
 from hub_server import Hub, serving
@@ -94,6 +95,7 @@ def test_commands_of_the_pages_run_on_a_small_case(command, tmp_path, monkeypatc
     write_transform_file(places["TransformParameters.1.txt"], record)
     sitk.WriteTransform(sitk.TranslationTransform(3, (5.0, -4.0, 3.0)), str(places["T"]))
     places["DIR"].mkdir()
+    (places["DIR"] / "registration.json").write_text(RunRecord(places["DIR"], ()).to_text())
     text = (data / "ParameterMap.txt").read_text()
     (data / "ParameterMap.txt").write_text(text.replace("/Data/", f"{data}/"))
     monkeypatch.chdir(tmp_path)
