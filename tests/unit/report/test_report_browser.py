@@ -11,9 +11,10 @@ import pytest
 from elastix_impact.cli.main import main
 from small_case import write_small_case
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-)
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+ITS_OWN = ("google.com", "googleapis.com", "gvt1.com")
+"""Hosts that Chromium asks for its own sake."""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 
