@@ -2,6 +2,7 @@
 
 import csv
 import json
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -13,6 +14,7 @@ from elastix_impact.io.images import read_image
 from elastix_impact.io.itk_transform import read_initial_transform
 from elastix_impact.io.masks import read_mask
 from elastix_impact.io.transform_file import read_transform_file
+from elastix_impact.io.warning import InputWarning
 from elastix_impact.runs.inputs import without_direction
 from elastix_impact.runs.record import FILE_NAME
 from elastix_impact.transforms.base import AbstractTransform
@@ -77,6 +79,12 @@ def read_run(folder: Path) -> FinishedRun:
     InputError
         If it holds no `registration.json` of this package.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InputWarning)  # the run has told them, they are in its record
+        return _read(folder)
+
+
+def _read(folder: Path) -> FinishedRun:
     record = _record(folder)
     missing: list[str] = []
     turned = _ignores_directions(record)

@@ -100,7 +100,9 @@ def _stage(run: FinishedRun, number: int, stage: Mapping[str, Any]) -> StageView
     tables = [table for table in run.tables if table.stage == number]
     chart = convergence_chart(tables, _STEP_COLUMNS, f"Convergence of {name}, per level") if tables else ""
     seconds = stage["seconds"].get("total", 0.0)
-    text = f"Run by {stage['engine']}" + (f" on {stage['device']}" if "device" in stage else "")
+    text = f"Run by {'elastix-impact' if stage['engine'] == 'native' else stage['engine']}" + (
+        f" on {stage['device']}" if "device" in stage else ""
+    )
     return StageView(
         title=name,
         text=f"{text} in {seconds:.1f} s. {stage.get('stop_sentence', '')}".strip(),

@@ -17,9 +17,6 @@ from .slices import FieldSlice
 SQUARES = 8
 """Of a checkerboard along the longer side."""
 
-GRID_LINES = 24
-"""Of a deformation grid along the longer side, at least."""
-
 FOLD_COLOUR = (1.0, 0.0, 1.0)
 JACOBIAN_COLOURS = "RdBu"
 DISPLACEMENT_COLOURS = "viridis"
@@ -67,12 +64,11 @@ def _picture(plane: Plane, rgb: Tensor, caption: str, alt: str, mark: tuple[floa
     return Panel(jpeg_of(figure), caption, alt, plane)
 
 
-def deformation_grid(field: FieldSlice, fixed: Tensor, caption: str, alt: str) -> Panel:
-    """Lines of the moving image's world on the fixed image: what was a straight grid there, seen here."""
+def deformation_grid(field: FieldSlice, fixed: Tensor, distance: float, caption: str, alt: str) -> Panel:
+    """Lines of the moving image's world, `distance` mm apart, as they lie on the fixed image."""
     figure, axes = _background(field.plane, fixed, 0.55)
     step = field.plane.grid.spacing[0]
     rows, columns = field.determinant.shape
-    distance = _round_distance(max(rows, columns) * step / GRID_LINES)
     across = torch.arange(columns) * step + field.displacement[..., 0]
     down = torch.arange(rows).unsqueeze(1) * step + field.displacement[..., 1]
     for coordinate in (across, down):
@@ -80,7 +76,7 @@ def deformation_grid(field: FieldSlice, fixed: Tensor, caption: str, alt: str) -
         levels = [k * distance for k in range(math.ceil(low / distance), math.floor(high / distance) + 1)]
         if levels and high > low:
             axes.contour(coordinate.numpy(), levels=levels, colors="#ffd400", linewidths=0.7, linestyles="solid")
-    return Panel(jpeg_of(figure), f"{caption}, lines every {distance:g} mm", alt, field.plane)
+    return Panel(jpeg_of(figure), caption, alt, field.plane)
 
 
 def displacement_map(field: FieldSlice, fixed: Tensor, largest: float, caption: str, alt: str) -> Panel:
@@ -107,9 +103,3 @@ def _background(plane: Plane, fixed: Tensor, brightness: float) -> tuple[Figure,
     figure, axes = pixel_figure(*plane.size)
     axes.imshow((brightness * fixed).numpy(), cmap="gray", vmin=0, vmax=1)
     return figure, axes
-
-
-def _round_distance(least: float) -> float:
-    """The smallest of 1, 2, 5, 10, ... mm that is at least this."""
-    power = 10 ** math.floor(math.log10(least))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))

@@ -1,5 +1,6 @@
 """The pictures of a report: the images before and after, near the worst landmark, and the deformation."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
@@ -29,6 +30,9 @@ from .slices import FieldSlice, ImageSlice, field_slice, image_slice, shade, win
 
 ZOOM = 90.0
 """Side in mm of the pictures around the worst landmark."""
+
+GRID_LINES = 28
+"""About so many lines of a deformation grid lie along the longest side of the image."""
 
 LEAST_SPREAD = 0.1
 """Smallest half width of the Jacobian's colour scale around 1."""
@@ -134,7 +138,8 @@ def _deformation(shown: _Shown, slices: Sequence[ImageSlice]) -> Pictures:
     fields = [field_slice(one.plane, shown.transform) for one in slices]
     largest = max(float(torch.linalg.vector_norm(one.displacement, dim=-1).max()) for one in fields) or 1.0
     backgrounds = [shade(one.fixed, shown.windows[0]) for one in slices]
-    rows = [_motion(field, fixed, largest) for field, fixed in zip(fields, backgrounds)]
+    distance = _round_distance(max(max(shown.fixed.grid.extent) / GRID_LINES, 1e-3))
+    rows = [_motion(field, fixed, largest, distance) for field, fixed in zip(fields, backgrounds)]
     bars = [colour_bar(DISPLACEMENT_COLOURS, 0, largest, "displacement [mm]")]
     text = "From the fixed to the moving image, initial transform included. The grid is straight in the moving image."
     if shown.transform.is_linear:
@@ -156,16 +161,28 @@ def _deformation(shown: _Shown, slices: Sequence[ImageSlice]) -> Pictures:
     )
 
 
+def _round_distance(wanted: float) -> float:
+    """The one of 1, 2, 5, 10, 20, ... that is nearest, by ratio."""
+    power = 10 ** math.floor(math.log10(wanted))
+    return min((1 * power, 2 * power, 5 * power, 10 * power), key=lambda one: abs(math.log(one / wanted)))
+
+
 def _spread(fields: Sequence[FieldSlice]) -> float:
     """How far from 1 the determinants of all but the outermost per cent lie, 1 at most."""
     away = torch.cat([(one.determinant - 1).abs().flatten() for one in fields])
     return min(1.0, float(away.quantile(0.99)))
 
 
-def _motion(field: FieldSlice, fixed: Tensor, largest: float) -> tuple[Panel, ...]:
+def _motion(field: FieldSlice, fixed: Tensor, largest: float, distance: float) -> tuple[Panel, ...]:
     name = field.plane.name
     return (
-        deformation_grid(field, fixed, "grid", f"{name} plane: deformed grid over the fixed image"),
+        deformation_grid(
+            field,
+            fixed,
+            distance,
+            f"grid, lines every {distance:g} mm",
+            f"{name} plane: deformed grid over the fixed image",
+        ),
         displacement_map(field, fixed, largest, "displacement", f"{name} plane: length of the displacement"),
     )
 

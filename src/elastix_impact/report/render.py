@@ -35,12 +35,17 @@ def write_report(run_folder: Path, target: Path | None = None) -> Path:
         If the file can't be written.
     """
     target = run_folder / NAME if target is None else target
-    environment = jinja2.Environment(
+    template = page_environment().get_template("report.html.j2")
+    write_text_whole(target, template.render(page=page_of(read_run(run_folder))))
+    return target
+
+
+def page_environment() -> jinja2.Environment:
+    """Where the templates are, and how they are set: text is escaped, a misspelt name is an error."""
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("elastix_impact.report"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    write_text_whole(target, environment.get_template("report.html.j2").render(page=page_of(read_run(run_folder))))
-    return target
