@@ -20,8 +20,9 @@ Mode = Literal["Static", "Jacobian"]
 COARSEST_STRIDE = 8
 """Layers of larger strides say little about where an edge lies; they are left out of suggested masks."""
 
-LARGEST_PATCH = 27
-"""Side in voxels of the largest patch that is suggested for Jacobian mode, where the network sees one per sample."""
+LARGEST_PATCH = {2: 33, 3: 13}
+"""Side in voxels of the largest patch that is suggested for Jacobian mode, per dimension: the network sees one per
+sample and iteration, so that time grows with its volume."""
 
 LARGEST_ERROR = 0.05
 """Of features under mixed precision, relative to their standard deviation, before it is advised against."""
@@ -91,7 +92,7 @@ def verify_model(path: Path) -> Verification:
         "Jacobian",
         tuple(_jacobian_faults(report, model, side)),
         (side,) * report.dimension,
-        _mask([0 < max(layer.receptive_field) <= LARGEST_PATCH for layer in report.layers]),
+        _mask([0 < max(layer.receptive_field) <= LARGEST_PATCH[report.dimension] for layer in report.layers]),
     )
     return Verification(report, static, jacobian, tuple(_remarks(report)))
 
@@ -108,7 +109,7 @@ def _mask(wanted: Sequence[bool]) -> tuple[bool, ...]:
 def suggested_patch(report: ModelReport) -> int:
     """A side in voxels for the patches of Jacobian mode: the field of the layers suggested, as the model takes it."""
     fields = [max(layer.receptive_field) for layer in report.layers]
-    field = max([one for one in fields if 0 < one <= LARGEST_PATCH], default=min(fields))
+    field = max([one for one in fields if 0 < one <= LARGEST_PATCH[report.dimension]], default=min(fields))
     smallest, step = report.abilities.smallest_side or 1, report.abilities.side_step or 1
     return smallest + -(-max(0, field - smallest) // step) * step
 

@@ -92,4 +92,5 @@ def centre_features(
 
 
 def _at_centre(layer: Tensor) -> Features:
-    return layer[(slice(None), slice(None), *(n // 2 for n in layer.shape[2:]))]
+    """The features of the middle voxels, copied: a view would keep the whole layer in memory."""
+    return layer[(slice(None), slice(None), *(n // 2 for n in layer.shape[2:]))].clone()
