@@ -26,7 +26,7 @@ def _browse(page: Path, profile: Path, *options: str) -> subprocess.CompletedPro
         "--disable-component-update", "--no-first-run", "--enable-logging=stderr", f"--user-data-dir={profile}",
         f"--log-net-log={log}", *options, page.as_uri(),
     ]  # fmt: skip
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, check=True)
 
 
 @pytest.fixture(scope="module")
