@@ -4,7 +4,7 @@ from pathlib import Path
 
 from elastix_impact.zoo.export.mind import export_mind
 
-_FRAME = """\
+FRAME = """\
 (Registration "MultiResolutionRegistration")
 (FixedImagePyramid "FixedSmoothingImagePyramid")
 (MovingImagePyramid "MovingSmoothingImagePyramid")
@@ -19,7 +19,7 @@ _FRAME = """\
 (ResultImageFormat "mha")
 """
 
-_LINEAR = """\
+LINEAR = """\
 (Transform "{transform}")
 (Metric "AdvancedMattesMutualInformation")
 (NumberOfHistogramBins 32)
@@ -53,7 +53,7 @@ def write_chain(
     """Three maps and a MIND model in `folder`; sizes in mm. `initialise_by` None starts from the identity."""
     folder.mkdir(parents=True, exist_ok=True)
     export_mind(folder / "mind.pt", 1, 2, dimension)
-    texts = [_FRAME + _LINEAR.format(transform=f"{kind}Transform") for kind in ("Euler", "Affine")]
+    texts = [FRAME + LINEAR.format(transform=f"{kind}Transform") for kind in ("Euler", "Affine")]
     if initialise_by:
         texts[0] += '(AutomaticTransformInitialization "true")\n'
         texts[0] += f'(AutomaticTransformInitializationMethod "{initialise_by}")\n'
@@ -67,7 +67,7 @@ def write_chain(
         "ImpactDimension0": dimension, "ImpactDimension1": dimension, "ImpactPatchSize0": axes(0),
         "ImpactVoxelSize0": axes(2 * voxel_size), "ImpactVoxelSize1": axes(voxel_size),
     }  # fmt: skip
-    texts.append(_FRAME + _SPLINE + "".join(f"({name} {value})\n" for name, value in levels.items()))
+    texts.append(FRAME + _SPLINE + "".join(f"({name} {value})\n" for name, value in levels.items()))
     paths = tuple(folder / f"{number}.txt" for number in range(len(texts)))
     for path, text in zip(paths, texts):
         path.write_text(text, encoding="ascii")

@@ -17,6 +17,7 @@ _HOMES = {
     "RegistrationResult": "registration.result",
     "StopReason": "registration.result",
     "apply_transform": "runs.apply",
+    "export_feature_model": "zoo.export.feature_module",
     "export_mind": "zoo.export.mind",
     "inspect_model": "zoo.inspect",
     "invert_points": "transforms.inverse",

@@ -18,5 +18,6 @@ from .registration.result import StopReason as StopReason
 from .runs.apply import apply_transform as apply_transform
 from .transforms.inverse import invert_points as invert_points
 from .transforms.resample import resample as resample
+from .zoo.export.feature_module import export_feature_model as export_feature_model
 from .zoo.export.mind import export_mind as export_mind
 from .zoo.inspect import inspect_model as inspect_model

@@ -5,7 +5,6 @@ the layout in which they are published.
 """
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,12 +12,17 @@ import pytest
 
 from elastix_impact.cli.main import main
 from nnunet_folder import write_folder
+from published_weights import anatomix, dinov2, hiera, of_dinov2_authors, of_sam_authors, saved
 from small_case import MAP, write_small_case
 
 Exporter = Callable[[Path], list[str]]
 """Writes the published weights below a folder; returns the words of `models export` after the family."""
 
 STRIDES = ((1, 1, 1), (2, 2, 2), (2, 2, 2))
+
+FIRST_LAYER = {
+    "ImpactSubsetFeatures0": "96", "ImpactPCA0": "0", "ImpactDistance0": '"L1"', "ImpactLayersWeight0": "1"
+}  # fmt: skip
 
 
 def _mind(dimension: int) -> Exporter:
@@ -29,6 +33,18 @@ def _trained(scheme: str, kind: str = "PlainConvUNet") -> Exporter:
     return lambda folder: [str(write_folder(folder, scheme=scheme, kind=kind, strides=STRIDES).folder)]
 
 
+def _sam(folder: Path) -> list[str]:
+    return [str(saved(of_sam_authors(hiera()), folder / "sam2.1_hiera_tiny.pt"))]
+
+
+def _dinov2(folder: Path) -> list[str]:
+    return [str(saved(of_dinov2_authors(dinov2()), folder / "dinov2_vits14_pretrain.pth")), "--layers", "0", "5"]
+
+
+def _anatomix(folder: Path) -> list[str]:
+    return [str(saved(anatomix().state_dict(), folder / "anatomix.pth"))]
+
+
 FAMILIES: dict[str, tuple[str, Exporter]] = {
     "MIND 3-D": ("mind", _mind(3)),
     "MIND 2-D": ("mind", _mind(2)),
@@ -36,7 +52,27 @@ FAMILIES: dict[str, tuple[str, Exporter]] = {
     "TotalSegmentator MR": ("totalsegmentator", _trained("ZScoreNormalization")),
     "MRSegmentator": ("mrsegmentator", _trained("ZScoreNormalization", "ResidualEncoderUNet")),
     "any nnU-Net": ("nnunet", _trained("ZScoreNormalization")),
+    "SAM 2.1": ("sam", _sam),
+    "DINOv2": ("dinov2", _dinov2),
+    "Anatomix": ("anatomix", _anatomix),
 }
+
+CHANGES: dict[str, dict[str, dict[str, str]]] = {
+    "SAM 2.1": {"jacobian": {**FIRST_LAYER, "ImpactLayersMask0": '"1000"', "ImpactPatchSize0": "7 7"}},
+    "DINOv2": {
+        "static": {"ImpactVoxelSize0": "1 1 4"},  # tokens of 14 mm
+        "jacobian": {**FIRST_LAYER, "ImpactLayersMask0": '"10"'},
+    },
+    "Anatomix": {
+        "jacobian": {
+            "NumberOfSpatialSamples": "20",
+            "NumberOfSamplesForExactGradient": "10",
+            "MaximumNumberOfIterations": "6",
+        }
+    },
+}
+"""What the lines to paste need for this small image: a few voxels are less than a transformer's patch, and a volume of
+32 voxels per sample takes its time."""
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -52,20 +88,21 @@ def test_from_weights_to_a_registration(name: str, tmp_path: Path, capsys: pytes
     (verdict,) = json.loads(capsys.readouterr().out)
     for mode in ("static", "jacobian"):
         assert verdict[mode]["fit"], verdict[mode]["faults"]
-        before, after = _registered(tmp_path / mode, verdict[mode]["map_lines"], mode)
+        changes = CHANGES.get(name, {}).get(mode, {})
+        before, after = _registered(tmp_path / mode, verdict[mode]["map_lines"], mode, changes)
         assert after < 0.8 * before, mode
 
 
-def _registered(folder: Path, lines: list[str], mode: str) -> tuple[float, float]:
+def _registered(folder: Path, lines: list[str], mode: str, changes: dict[str, str]) -> tuple[float, float]:
     """Mean landmark error in mm before and after a short registration with these lines in the map."""
     data = write_small_case(folder / "Data")
-    voxel = 4 if mode == "static" else 2
-    kept = [line for line in MAP.splitlines() if not line.startswith(("(Impact", "(Metric"))]
-    adapted = [re.sub(r"(\(ImpactVoxelSize0)[^)]*", rf"\1 {voxel}", line) for line in lines]
+    text = [line for line in MAP.splitlines() if not line.startswith(("(Impact", "(Metric"))] + lines
+    settings = {"ImpactVoxelSize0": "4"}
     if mode == "jacobian":
-        kept = [line.replace("SpatialSamples 500", "SpatialSamples 200") for line in kept]
-        kept += ["(NumberOfSamplesForExactGradient 200)"]
-    (data / "ParameterMap.txt").write_text("\n".join([*kept, *adapted]) + "\n")
+        settings = {"ImpactVoxelSize0": "2", "NumberOfSpatialSamples": "200", "NumberOfSamplesForExactGradient": "200"}
+    for key, value in (settings | changes).items():
+        text = [line for line in text if not line.startswith(f"({key} ")] + [f"({key} {value})"]
+    (data / "ParameterMap.txt").write_text("\n".join(text) + "\n")
     assert main(["run", "--data", str(data), "--out", str(folder / "Out"), "--quiet", "--device", "cpu"]) == 0
     errors = json.loads((folder / "Out" / "registration.json").read_text())["landmarks_mm"]
     return errors["before"]["mean"], errors["after"]["mean"]

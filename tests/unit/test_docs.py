@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from small_case import write_small_case
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks" / "README.md"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+MODELS_FOLDER = (ROOT / "Data" / "Models" / "README.md").read_text(encoding="utf-8")
 APPLYING = (ROOT / "docs" / "applying.md").read_text(encoding="utf-8")
 
 
@@ -101,3 +103,30 @@ def test_commands_of_the_pages_run_on_a_small_case(command, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     words = [str(places.get(word, word)) for word in shlex.split(command)[1:]]
     assert main(words) == 0, capsys.readouterr().err
+
+
+def test_models_of_the_folders_page_are_made_and_pass(tmp_path, monkeypatch, capsys):
+    """Its Python blocks run as written, and `models verify` finds both files fit."""
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", MODELS_FOLDER, re.S)
+    for number, block in enumerate(blocks):
+        script = tmp_path / f"block{number}.py"
+        script.write_text(block, encoding="utf-8")
+        runpy.run_path(str(script), run_name="__main__")
+    files = sorted(path.name for path in tmp_path.glob("*.pt"))
+    assert files == ["heart.pt", "scripted_heart.pt"]
+    assert main(["models", "verify", *files]) == 0
+    assert "not fit" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", commands_of((ROOT / "docs" / "models.md").read_text(encoding="utf-8")))
+def test_commands_of_the_models_page_are_understood(command, tmp_path, monkeypatch, capsys):
+    """Those whose weights can't be had here end by saying that the file is missing, not that the words are wrong."""
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(command)[1:]
+    if words[:2] == ["models", "download"]:
+        words.append("--help")
+    assert main(words) in (0, 2)
+    said = capsys.readouterr().err
+    assert "usage" not in said
+    assert not said or re.search(r"no such|No such|does not exist|missing|is absent", said), said

@@ -2,10 +2,11 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from .common import positive
+from .model_out import add_model_out, model_path
 from .models_export_nnunet import add_nnunet_families
+from .models_export_vision import add_vision_families
 
 DESCRIPTION = "Makes a TorchScript model from code (MIND), or from the weights that a network's authors published."
 
@@ -22,9 +23,10 @@ def add_action(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--dilation", type=positive, choices=(1, 2), default=2, help="distance of neighbours in voxels (default: 2)"
     )
     mind.add_argument("--dim", type=positive, choices=(2, 3), default=3, help="dimension (default: 3)")
-    mind.add_argument("--out", type=Path, metavar="FILE", help="file or folder to write (default: ./R1D2_3D.pt)")
+    add_model_out(mind, "R1D2_3D.pt")
     mind.set_defaults(run=run_export_mind)
     add_nnunet_families(families)
+    add_vision_families(families)
 
 
 def run_export_mind(arguments: argparse.Namespace) -> int:
@@ -32,9 +34,6 @@ def run_export_mind(arguments: argparse.Namespace) -> int:
     from elastix_impact.zoo.export.mind import export_mind, mind_file_name
 
     name = mind_file_name(arguments.radius, arguments.dilation, arguments.dim)
-    out: Path = arguments.out or Path(name)
-    if out.is_dir() or not out.suffix:
-        out = out / name
-    path = export_mind(out, arguments.radius, arguments.dilation, arguments.dim)
+    path = export_mind(model_path(arguments.out, name), arguments.radius, arguments.dilation, arguments.dim)
     sys.stdout.write(f"{path}\n")
     return 0

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from .failures import say_warning
+from .model_out import add_model_out, model_path
 
 FAMILIES = {
     "totalsegmentator": (
@@ -39,7 +40,7 @@ def add_nnunet_families(families: "argparse._SubParsersAction[argparse.ArgumentP
     for family, (words, usual, orientation, description) in FAMILIES.items():
         parser = families.add_parser(family, help=words, description=description)
         parser.add_argument("folder", type=Path, metavar="FOLDER", help="with plans.json, dataset.json and fold_0")
-        parser.add_argument("--out", type=Path, metavar="FILE", help=f"file or folder to write (default: ./{usual})")
+        add_model_out(parser, usual)
         parser.add_argument("--configuration", metavar="NAME", help="default: the trained one, 3d_fullres if untold")
         parser.add_argument("--fold", metavar="N", help="0, 1, ... or all (default: all if there, else the first)")
         parser.add_argument(
@@ -68,13 +69,10 @@ def run_export_nnunet(arguments: argparse.Namespace) -> int:
     from elastix_impact.zoo.export.nnunet_folder import dataset_name
 
     name = model_file_name(arguments.family, dataset_name(arguments.folder, arguments.configuration))
-    out: Path = arguments.out or Path(name)
-    if out.is_dir() or not out.suffix:
-        out = out / name
     with collecting_warnings([], say_warning):
         path = export_nnunet(
             arguments.folder,
-            out,
+            model_path(arguments.out, name),
             configuration=arguments.configuration,
             fold=arguments.fold,
             checkpoint=arguments.checkpoint,

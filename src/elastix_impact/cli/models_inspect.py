@@ -150,7 +150,7 @@ def _layer_row(number: int, layer: "LayerGeometry") -> str:
         size = "x".join(map(str, layer.fixed_size))
         return _row(str(number), str(layer.channels), "-", "all", "-", f"always {size} voxels")
     notes = [
-        *(["sees the whole image through its statistics"] if layer.global_context else []),
+        *(["sees the whole image: by statistics, or attention"] if layer.global_context else []),
         *([] if layer.measured else ["offset assumed"]),
     ]
     stride, field, offset = (

@@ -107,9 +107,12 @@ def _mask(wanted: Sequence[bool]) -> tuple[bool, ...]:
 
 
 def suggested_patch(report: ModelReport) -> int:
-    """A side in voxels for the patches of Jacobian mode: the field of the layers suggested, as the model takes it."""
-    fields = [max(layer.receptive_field) for layer in report.layers]
-    field = max([one for one in fields if 0 < one <= LARGEST_PATCH[report.dimension]], default=min(fields))
+    """A side in voxels for the patches of Jacobian mode: the field of the layers suggested, as the model takes it.
+
+    If every field is too large to be practical, the largest side that is not.
+    """
+    fields, largest = [max(layer.receptive_field) for layer in report.layers], LARGEST_PATCH[report.dimension]
+    field = max([one for one in fields if 0 < one <= largest], default=min(*fields, largest))
     smallest, step = report.abilities.smallest_side or 1, report.abilities.side_step or 1
     return smallest + -(-max(0, field - smallest) // step) * step
 
@@ -203,5 +206,8 @@ def _remarks(report: ModelReport) -> Iterator[str]:
     for number, layer in enumerate(report.layers):
         if layer.fixed_size is not None:
             yield f"layer {number} has always {'x'.join(map(str, layer.fixed_size))} voxels: leave it out of the mask"
+    field, largest = min(max(layer.receptive_field) for layer in report.layers), LARGEST_PATCH[report.dimension]
+    if field > largest:
+        yield f"a voxel sees {field} voxels; patches of {largest} in Jacobian mode show it less than Static mode does"
     if any(layer.global_context for layer in report.layers):
         yield "a voxel's features depend on the whole image or patch (an instance norm, for example)"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from elastix_impact.errors import InputError, ModelError
 from elastix_impact.zoo.failures import essence
@@ -20,12 +20,10 @@ from .nnunet_features import Layers, feature_unet
 from .nnunet_folder import DATASET, PLANS, find_checkpoint, find_model_folder, is_fold, read_json
 from .nnunet_input import check_one_channel, has_regions, normalization
 from .nnunet_plans import NetworkPlan, choose_configuration, read_plan
+from .weights import load_weights, needs_extra
 from .write import write_model
 
 USUAL_CONFIGURATION = "3d_fullres"
-
-MOST_NAMED = 3
-"""Weights named in an error, per kind of fault."""
 
 
 def export_nnunet(
@@ -113,10 +111,7 @@ def trained_network(plan: NetworkPlan, trained: Checkpoint, where: str) -> nn.Mo
     try:
         from dynamic_network_architectures.architectures.unet import PlainConvUNet, ResidualEncoderUNet
     except ImportError as error:
-        raise ModelError(
-            "nnU-Net's networks come from dynamic-network-architectures, which is not installed",
-            remedy='Install it: pip install "elastix-impact[export]"',
-        ) from error
+        raise needs_extra("dynamic-network-architectures") from error
     head = trained.weights.get(f"decoder.seg_layers.{plan.arguments['n_stages'] - 2}.weight")
     network_class = PlainConvUNet if plan.network == "PlainConvUNet" else ResidualEncoderUNet
     arguments: dict[str, Any] = {
@@ -133,31 +128,13 @@ def trained_network(plan: NetworkPlan, trained: Checkpoint, where: str) -> nn.Mo
             f"{essence(error)}",
             where=where,
         ) from error
-    _load_weights(network, plan, trained, where)
+    trainer = f" ({trained.trainer})" if trained.trainer else ""
+    load_weights(
+        network,
+        trained.weights,
+        network_name=f"{plan.network} that configuration {plan.configuration} describes",
+        where=where,
+        remedy=f"Choose the right configuration; a network that its trainer{trainer} changed can't be exported",
+        optional=tuple(f"decoder.seg_layers.{stage}." for stage in range(plan.arguments["n_stages"] - 2)),
+    )
     return network.eval()
-
-
-def _load_weights(network: nn.Module, plan: NetworkPlan, trained: Checkpoint, where: str) -> None:
-    """Put weights into a network whose tensors may have several names; heads of deep supervision may lack."""
-    tensors: dict[str, Tensor] = network.state_dict(keep_vars=True)
-    given = {id(tensors[name]) for name in trained.weights if name in tensors}
-    unused_heads = tuple(f"decoder.seg_layers.{stage}." for stage in range(plan.arguments["n_stages"] - 2))
-    faults = {
-        "missing": [n for n, t in tensors.items() if id(t) not in given and not n.startswith(unused_heads)],
-        "unknown": [name for name in trained.weights if name not in tensors],
-        "of another shape": [n for n, t in trained.weights.items() if n in tensors and t.shape != tensors[n].shape],
-    }
-    said = [f"{len(names)} {kind} ({_some(names)})" for kind, names in faults.items() if names]
-    if said:
-        trainer = f" ({trained.trainer})" if trained.trainer else ""
-        raise ModelError(
-            f"the weights are not those of the {plan.network} that configuration {plan.configuration} describes: "
-            f"{'; '.join(said)}",
-            where=where,
-            remedy=f"Choose the right configuration; a network that its trainer{trainer} changed can't be exported",
-        )
-    network.load_state_dict(trained.weights, strict=False)
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")

@@ -1,18 +1,14 @@
 """The weights in an nnU-Net checkpoint, read without running anything that the file holds."""
 
-import pickle
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
-import torch
-from torch import Tensor, serialization
+from torch import Tensor
 
 from elastix_impact.errors import ModelError
-from elastix_impact.zoo.failures import essence
+
+from .weights import read_pickle
 
 UNREAD = (
     "_codecs.encode",
@@ -50,7 +46,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     ModelError
         If it can't be read, holds other objects than tensors, numbers and `UNREAD`, or is no nnU-Net v2 checkpoint.
     """
-    content = _load(path)
+    content = read_pickle(path, STAND_INS)
     weights = content.get("network_weights") if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise ModelError(
@@ -70,29 +66,6 @@ def _bare(name: str) -> str:
     return name
 
 
-def _load(path: Path) -> Any:
-    try:
-        with _unread_allowed():
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        refused = re.search(r"GLOBAL (\S+)", str(error))
-        what = f"holds a {refused[1]}" if refused else "can't be read as tensors and numbers alone"
-        raise ModelError(
-            f"the checkpoint {what}, which would have to be run to be read",
-            where=str(path),
-            expected="weights, numbers and texts, as nnU-Net writes them",
-            remedy="If you trust the file, load it in Python and save its network_weights and init_args anew",
-        ) from error
-    except OSError as error:
-        raise ModelError(f"the checkpoint can't be read: {error.strerror}", where=str(path)) from error
-    except (RuntimeError, ValueError, EOFError, KeyError, AttributeError, TypeError) as error:
-        raise ModelError(
-            f"the checkpoint can't be read: {essence(error)}",
-            where=str(path),
-            remedy="Fetch it again; it may be damaged",
-        ) from error
-
-
 class _Unread:
     """Takes the place of an object that is not needed, whatever it is made from."""
 
@@ -109,16 +82,3 @@ def _stand_in(name: str) -> type[_Unread]:
 
 
 STAND_INS = [_stand_in(name) for name in UNREAD]
-
-
-@contextmanager
-def _unread_allowed() -> Iterator[None]:
-    """Let `torch.load` meet the names in `UNREAD`, and nothing else beside tensors, while this lasts."""
-    before = serialization.get_safe_globals()
-    serialization.clear_safe_globals()
-    try:
-        serialization.add_safe_globals(list(STAND_INS))
-        yield
-    finally:
-        serialization.clear_safe_globals()
-        serialization.add_safe_globals(list(before))
