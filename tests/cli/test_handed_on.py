@@ -74,6 +74,7 @@ def test_a_foreign_optimiser_runs_in_itk_elastix(case: Path, tmp_path: Path, cap
     names = {path.name for path in out.iterdir()}
     assert names == {
         "TransformParameters.0.txt", "result.0.mha", "elastix.log", "registration.json", "IterationInfo.0.R0.txt",
+        "evaluation.json", "landmarks.csv",
     }  # fmt: skip
     assert "Final metric value" in (out / "elastix.log").read_text()
 

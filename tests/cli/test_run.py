@@ -31,8 +31,8 @@ def test_run_prints_the_table_and_what_was_written(data: Path, tmp_path: Path, c
     assert lines[1].startswith("before ")
     assert lines[2].startswith("after ")
     assert lines[3] == "20 landmarks"
-    names = "elastix.log, registration.json, TransformParameters.0.txt, result.0.mha and 2 more"
-    assert lines[-1] == f"{tmp_path}: {names}"
+    names = "elastix.log, registration.json, TransformParameters.0.txt, result.0.mha, evaluation.json, landmarks.csv"
+    assert lines[-1] == f"{tmp_path}: {names} and 2 more"
     assert "level 2/2: 15 iterations" in captured.err
     assert (tmp_path / "TransformParameters.0.txt").exists()
 

@@ -24,6 +24,7 @@ from small_case import write_small_case
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks" / "README.md"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+EVALUATION = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
 MODELS_FOLDER = (ROOT / "Data" / "Models" / "README.md").read_text(encoding="utf-8")
 APPLYING = (ROOT / "docs" / "applying.md").read_text(encoding="utf-8")
 
@@ -81,7 +82,7 @@ def hub(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("hub")
-@pytest.mark.parametrize("command", [c for c in [*COMMANDS, *commands_of(APPLYING)] if "..." not in c])
+@pytest.mark.parametrize("command", [c for c in [*COMMANDS, *commands_of(APPLYING), *commands_of(EVALUATION)] if "..." not in c])
 def test_commands_of_the_pages_run_on_a_small_case(command, tmp_path, monkeypatch, capsys):
     """Each command as written, with files of the names that it uses."""
     data = write_small_case(tmp_path / "Data")

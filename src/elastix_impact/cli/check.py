@@ -6,8 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from elastix_impact.runs.json_text import json_text
+
 from .check_text import effective_table, explanation, level_table, unknown_name
-from .common import add_trust_option, json_text, trusted_models
+from .common import add_trust_option, trusted_models
 from .failures import BAD_INPUT
 
 if TYPE_CHECKING:

@@ -1,11 +1,10 @@
 """What `run`, `register` and `demo` share: their options, running the case, and the words at the end."""
 
 import argparse
-import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from .failures import FAILED, say, say_warning
 from .report import add_report
 
 if TYPE_CHECKING:
-    from elastix_impact.evaluation.landmarks import LandmarkSummary
     from elastix_impact.runs.case import Case
     from elastix_impact.runs.record import RunRecord
 
@@ -109,29 +107,10 @@ def exit_code(record: "RunRecord") -> int:
 
 
 def report_text(record: "RunRecord") -> str:
-    """The landmark table, if there is one, and the files of the run, those of single levels only counted."""
-    table = landmark_table(record.landmarks) + "\n\n" if record.landmarks else ""
+    """What was measured, and the files of the run, those of single levels only counted."""
+    from elastix_impact.runs.evaluation_text import evaluation_text
+
+    table = evaluation_text(record.evaluation) + "\n\n" if record.evaluation else ""
     final = [name for name in record.files if not _PER_LEVEL.search(name)]
     more = len(record.files) - len(final)
     return f"{table}{record.out}: {', '.join(final)}{f' and {more} more' if more else ''}\n"
-
-
-def landmark_table(rows: Mapping[str, "LandmarkSummary"]) -> str:
-    """TRE summaries as a table of plain text, without the last line end."""
-    count = next(iter(rows.values())).n
-    lines: list[tuple[str, ...]] = [("TRE [mm]", "mean", "SD", "median", "75%", "95%", "max", "< 2 mm")]
-    for name, row in rows.items():
-        numbers = (row.mean, row.sd, row.median, row.p75, row.p95, row.maximum)
-        lines.append((name, *(f"{number:.2f}" for number in numbers), f"{row.share_under_2mm:.0%}"))
-    text = "\n".join(_row(line) for line in lines)
-    return f"{text}\n{count} landmarks"
-
-
-def _row(cells: Iterable[str]) -> str:
-    first, *others = cells
-    return f"{first:<10}" + "".join(f"{cell:>9}" for cell in others)
-
-
-def json_text(value: object) -> str:
-    """Indented JSON with a line end."""
-    return json.dumps(value, indent=1) + "\n"

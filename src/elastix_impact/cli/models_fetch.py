@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .common import json_text
+from elastix_impact.runs.json_text import json_text
+
 from .failures import say
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .common import json_text
+from elastix_impact.runs.json_text import json_text
+
 from .failures import BAD_INPUT, say_warning
 
 if TYPE_CHECKING:

@@ -37,6 +37,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="landmarks (.txt, .fcsv, .mrk.json, .csv) to measure the error",
     )
     add("--moving-points", type=Path, metavar="FILE", help="the same places in the moving image")
+    add("--fixed-labels", type=Path, metavar="IMAGE", help="segmentation of the fixed image, to measure the overlap")
+    add("--moving-labels", type=Path, metavar="IMAGE", help="the same structures in the moving image")
     add(
         "--initial-transform",
         type=Path,
@@ -64,6 +66,8 @@ def run_register(arguments: argparse.Namespace) -> int:
         moving_mask=arguments.moving_mask,
         fixed_points=arguments.fixed_points,
         moving_points=arguments.moving_points,
+        fixed_labels=arguments.fixed_labels,
+        moving_labels=arguments.moving_labels,
         initial_transform=arguments.initial_transform,
         device=arguments.device or (None if arguments.map else "auto"),
         threads=arguments.threads,

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Registers the case in one folder. Looks there for FixedImage or Fixed_image and MovingImage or Moving_image
 (.mha, .mhd, .nii.gz, .nii, .nrrd or a DICOM folder), ParameterMap.txt (further stages: ParameterMap.1.txt ...), and, if
-present, Fixed_mask, Moving_mask, Fixed_landmarks and Moving_landmarks (.txt, .fcsv, .mrk.json)."""
+present, Fixed_mask, Moving_mask; Fixed_landmarks and Moving_landmarks (.txt, .fcsv, .mrk.json), Fixed_labels and
+Moving_labels (images) to judge the result by."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -48,6 +49,8 @@ def run_folder(data: Path, out: Path, arguments: argparse.Namespace) -> "RunReco
         moving_mask=found.moving_mask,
         fixed_points=found.fixed_points,
         moving_points=found.moving_points,
+        fixed_labels=found.fixed_labels,
+        moving_labels=found.moving_labels,
         device=arguments.device,
         threads=arguments.threads,
         seed=arguments.seed,

@@ -40,6 +40,8 @@ class Case:
     moving_mask: Path | None = None
     fixed_points: Path | None = None
     moving_points: Path | None = None
+    fixed_labels: Path | None = None
+    moving_labels: Path | None = None
     initial_transform: Path | None = None
     device: str | None = None
     threads: int | None = None
@@ -60,6 +62,8 @@ class Case:
             "moving mask": self.moving_mask,
             "fixed landmarks": self.fixed_points,
             "moving landmarks": self.moving_points,
+            "fixed labels": self.fixed_labels,
+            "moving labels": self.moving_labels,
             "initial transform": self.initial_transform,
         }
         return {role: path for role, path in given.items() if path is not None}

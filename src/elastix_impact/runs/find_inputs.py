@@ -22,6 +22,8 @@ STEMS = {
     "moving mask": ("Moving_mask", "MovingMask"),
     "fixed landmarks": ("Fixed_landmarks", "FixedLandmarks"),
     "moving landmarks": ("Moving_landmarks", "MovingLandmarks"),
+    "fixed labels": ("Fixed_labels", "FixedLabels"),
+    "moving labels": ("Moving_labels", "MovingLabels"),
 }
 """Names without suffix by role, in order of precedence."""
 
@@ -40,6 +42,8 @@ class FoundInputs:
     moving_mask: Path | None
     fixed_points: Path | None
     moving_points: Path | None
+    fixed_labels: Path | None
+    moving_labels: Path | None
 
 
 def find_inputs(folder: Path) -> FoundInputs:
@@ -54,7 +58,7 @@ def find_inputs(folder: Path) -> FoundInputs:
     Warns
     -----
     InputWarning
-        If several files could play one role, or only one of the two landmark files is there.
+        If several files could play one role, or only one of the two landmark or label files is there.
     """
     if not folder.is_dir():
         raise InputError(
@@ -63,24 +67,33 @@ def find_inputs(folder: Path) -> FoundInputs:
             expected="a folder with FixedImage, MovingImage and ParameterMap.txt",
             remedy="Give it with --data, or mount it: docker run -v /path/to/case:/Data ...",
         )
-    points = [_optional(folder, f"{which} landmarks", LANDMARK_SUFFIXES) for which in ("fixed", "moving")]
-    if (points[0] is None) != (points[1] is None):
-        found, missing = (points[0], "Moving") if points[0] else (points[1], "Fixed")
-        warnings.warn(
-            f"{found} has no partner: put {missing}_landmarks.txt beside it to get the landmark errors",
-            InputWarning,
-            stacklevel=2,
-        )
-        points = [None, None]
+    fixed_points, moving_points = _partners(folder, "landmarks", LANDMARK_SUFFIXES, "the landmark errors")
+    fixed_labels, moving_labels = _partners(folder, "labels", IMAGE_SUFFIXES[:-1], "the overlap of structures")
     return FoundInputs(
         fixed=_image(folder, "fixed image"),
         moving=_image(folder, "moving image"),
         maps=_parameter_maps(folder),
         fixed_mask=_optional(folder, "fixed mask", IMAGE_SUFFIXES[:-1]),
         moving_mask=_optional(folder, "moving mask", IMAGE_SUFFIXES[:-1]),
-        fixed_points=points[0],
-        moving_points=points[1],
+        fixed_points=fixed_points,
+        moving_points=moving_points,
+        fixed_labels=fixed_labels,
+        moving_labels=moving_labels,
     )
+
+
+def _partners(folder: Path, what: str, suffixes: tuple[str, ...], why: str) -> tuple[Path | None, Path | None]:
+    """The files of both images, or none of them with a warning if one is missing."""
+    fixed, moving = (_optional(folder, f"{which} {what}", suffixes) for which in ("fixed", "moving"))
+    if (fixed is None) == (moving is None):
+        return fixed, moving
+    missing = "Fixed" if fixed is None else "Moving"
+    warnings.warn(
+        f"{fixed or moving} has no partner: put {missing}_{what}{suffixes[0]} beside it to get {why}",
+        InputWarning,
+        stacklevel=3,
+    )
+    return None, None
 
 
 def _image(folder: Path, role: str) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
 
-from elastix_impact.errors import TransformFileError
+from elastix_impact.errors import ImageError, TransformFileError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
@@ -19,6 +19,7 @@ from elastix_impact.typing import Points
 
 from .case import Case
 from .checks import check_dimensions, check_masks, check_overlap
+from .evaluate import Judged, read_label_pair
 from .record import image_facts
 
 Landmarks = tuple[Points, Points]
@@ -36,6 +37,8 @@ class CaseInputs:
     moving_mask: Image | None
     landmarks: Landmarks | None
     initial: AbstractTransform | None
+    landmark_names: tuple[str, ...] = ()
+    labels: tuple[Image, Image] | None = None
 
     def seen_by(self, plan: StagePlan) -> "CaseInputs":
         """The inputs as a plan sees them: UseDirectionCosines "false" moves all but the initial transform."""
@@ -51,6 +54,20 @@ class CaseInputs:
             fixed_mask=None if self.fixed_mask is None else without_direction(self.fixed_mask),
             moving_mask=None if self.moving_mask is None else without_direction(self.moving_mask),
             landmarks=landmarks,
+            labels=None if self.labels is None else tuple(without_direction(one) for one in self.labels),
+        )
+
+    def judged(self, transform: AbstractTransform | None) -> Judged:
+        """What a transform of these inputs is judged by; None = the registration failed."""
+        return Judged(
+            transform,
+            initial=self.initial,
+            fixed=self.fixed,
+            moving=self.moving,
+            fixed_mask=self.fixed_mask,
+            landmarks=self.landmarks,
+            names=self.landmark_names,
+            labels=self.labels,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -64,6 +81,8 @@ class CaseInputs:
         facts: dict[str, Any] = {role: image_facts(image) for role, image in images.items() if image is not None}
         if self.landmarks is not None:
             facts["landmarks"] = len(self.landmarks[0])
+        if self.labels is not None:
+            facts["labels"] = [one.name for one in self.labels]
         return facts
 
 
@@ -81,8 +100,9 @@ def read_inputs(case: Case, first: StagePlan) -> CaseInputs:
     initial = _initial_transform(case, first, fixed.grid)
     fixed_mask = None if case.fixed_mask is None else read_mask(case.fixed_mask, fixed.grid)
     moving_mask = None if case.moving_mask is None else read_mask(case.moving_mask, moving.grid)
-    landmarks = _landmarks(case, fixed.grid, moving.grid)
-    inputs = CaseInputs(fixed, moving, fixed_mask, moving_mask, landmarks, initial)
+    landmarks, names = _landmarks(case, fixed.grid, moving.grid)
+    labels = _labels(case, fixed.grid.dimension)
+    inputs = CaseInputs(fixed, moving, fixed_mask, moving_mask, landmarks, initial, names, labels)
     if isinstance(first, RegistrationPlan) and not _aligns_by_itself(first):
         seen = inputs.seen_by(first)
         check_overlap(seen.fixed, seen.moving, initial, first.levels[0].required_ratio_of_valid_samples)
@@ -111,17 +131,36 @@ def _initial_transform(case: Case, first: StagePlan, fixed_grid: Grid) -> Abstra
     return initial
 
 
-def _landmarks(case: Case, fixed_grid: Grid, moving_grid: Grid) -> Landmarks | None:
-    given = [path for path in (case.fixed_points, case.moving_points) if path is not None]
-    if len(given) == 1:
-        warnings.warn(
-            f"{given[0]} is not used: landmarks of both images are needed for the landmark errors",
-            InputWarning,
-            stacklevel=2,
-        )
-    if case.fixed_points is None or case.moving_points is None:
+def _landmarks(case: Case, fixed_grid: Grid, moving_grid: Grid) -> tuple[Landmarks | None, tuple[str, ...]]:
+    """The landmarks and what they are called."""
+    paths = _both(case.fixed_points, case.moving_points, "landmarks of both images are needed for the landmark errors")
+    if paths is None:
+        return None, ()
+    fixed, moving = read_points(paths[0], fixed_grid), read_points(paths[1], moving_grid)
+    return pair_landmarks(fixed, moving), fixed.labels or ()
+
+
+def _labels(case: Case, dimension: int) -> tuple[Image, Image] | None:
+    paths = _both(case.fixed_labels, case.moving_labels, "labels of both images are needed for their overlap")
+    if paths is None:
         return None
-    return pair_landmarks(read_points(case.fixed_points, fixed_grid), read_points(case.moving_points, moving_grid))
+    labels = read_label_pair(*paths)
+    if labels[0].grid.dimension != dimension:
+        raise ImageError(
+            f"labels of {labels[0].grid.dimension} dimensions for images of {dimension}",
+            where=str(paths[0]),
+            remedy="Give the segmentations of these images",
+        )
+    return labels
+
+
+def _both(fixed: Path | None, moving: Path | None, needed: str) -> tuple[Path, Path] | None:
+    """Both files; None with a warning if only one was given."""
+    if fixed is not None and moving is not None:
+        return fixed, moving
+    if fixed is not None or moving is not None:
+        warnings.warn(f"{fixed or moving} is not used: {needed}", InputWarning, stacklevel=2)
+    return None
 
 
 def _turned(world_points: Points, grid: Grid) -> Points:

@@ -3,8 +3,6 @@
 import dataclasses
 import datetime
 import hashlib
-import json
-import math
 import os
 import platform
 import sys
@@ -17,10 +15,13 @@ import torch
 
 from elastix_impact import __version__
 from elastix_impact.evaluation.landmarks import LandmarkSummary
+from elastix_impact.evaluation.summary import EvaluationSummary
 from elastix_impact.geometry.image import Image
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.parameters.reader import EffectiveValue
 from elastix_impact.registration.result import RegistrationResult
+
+from .json_text import json_text
 
 Status = Literal["running", "complete", "failed", "interrupted", "error"]
 
@@ -78,8 +79,8 @@ class RunRecord:
         Why it is not complete: the sentence of the stop reason or the error.
     inputs
         Facts per role: path, and for images size (voxels), spacing (mm), origin (mm), direction.
-    landmarks
-        TRE summaries in mm: ``"before"`` (identity), ``"initial"`` (initial transform, if given), ``"after"``.
+    evaluation
+        What the result was measured by, None before that; see `runs.evaluate`.
     files
         Names of the files written into `out`, in order.
     """
@@ -94,10 +95,17 @@ class RunRecord:
     deterministic: bool = False
     inputs: dict[str, Any] = field(default_factory=dict)
     stages: list[StageReport] = field(default_factory=list)
-    landmarks: dict[str, LandmarkSummary] = field(default_factory=dict)
+    evaluation: EvaluationSummary | None = None
     warnings: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def landmarks(self) -> dict[str, LandmarkSummary]:
+        """TRE summaries in mm: ``"before"`` (identity), ``"initial"`` (initial transform, if given), ``"after"``."""
+        if self.evaluation is None or self.evaluation.landmarks is None:
+            return {}
+        return self.evaluation.landmarks.summaries()
 
     def finish(self, status: Status, message: str = "") -> None:
         """Set how the run ended, and when."""
@@ -130,7 +138,7 @@ class RunRecord:
 
     def to_text(self) -> str:
         """The record as JSON text; numbers that JSON lacks (NaN, infinity) become null."""
-        return json.dumps(_finite(self.to_json()), indent=1, default=str) + "\n"
+        return json_text(self.to_json())
 
 
 def versions() -> dict[str, str]:
@@ -156,14 +164,6 @@ def file_facts(path: Path) -> dict[str, Any]:
     except OSError:
         return {"path": str(path)}
     return {"path": str(path), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _now() -> str:

@@ -10,7 +10,6 @@ from typing import TextIO
 import torch
 
 from elastix_impact.errors import ElastixImpactError
-from elastix_impact.evaluation.landmarks import landmark_distance, summarise, target_registration_error
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, StagePlan
 from elastix_impact.registration.observe import Observer
@@ -21,6 +20,9 @@ from elastix_impact.transforms.base import AbstractTransform
 from .case import Case
 from .collect_warnings import collecting_warnings
 from .device import choose_device, choose_threads, torch_settings
+from .evaluate import EVALUATION_FAILURES, evaluate
+from .evaluation_files import evaluation_files
+from .evaluation_text import evaluation_text
 from .folder import RunFolder
 from .handed_on import run_handed_on
 from .inputs import CaseInputs, read_inputs
@@ -148,10 +150,8 @@ def _run_stages(
 ) -> None:
     """Run stage after stage, each from the result of the one before; the record says how it ended."""
     transform, name = inputs.initial, None
-    _add_landmark_errors(record, inputs, plan.stages[0], None, "before")
     if transform is not None:
         name = TransformFiles(folder, plan.stages[0], inputs.fixed.grid).write_initial(transform)
-        _add_landmark_errors(record, inputs, plan.stages[0], transform, "initial")
     for number, device in enumerate(devices):
         stage = Stage(number, plan.stages[number], inputs, transform, name, folder, log, device)
         log.info(stage_header(number, Path(stage.plan.source)))
@@ -167,11 +167,11 @@ def _run_stages(
             result, name = _run_stage(stage, stage.plan, plan.finders[number], observers)
         record.stages.append(StageRecord(stage.plan, plan.effective[number], result))
         if result.stop_reason.is_failure:
+            _judge(record, folder, inputs, log, None, stage.plan)
             record.finish("failed", result.stop_reason.value)
             return
         transform = result.transform
-    if transform is not None:
-        _add_landmark_errors(record, inputs, plan.stages[-1], transform, "after")
+    _judge(record, folder, inputs, log, transform, plan.stages[-1])
     record.finish("complete")
 
 
@@ -205,16 +205,27 @@ def _run_stage(
     return result, name
 
 
-def _add_landmark_errors(
-    record: RunRecord, inputs: CaseInputs, plan: StagePlan, transform: AbstractTransform | None, name: str
+def _judge(
+    record: RunRecord,
+    folder: RunFolder,
+    inputs: CaseInputs,
+    log: RunLog,
+    transform: AbstractTransform | None,
+    plan: StagePlan,
 ) -> None:
-    """Put the landmark errors in mm into the record; `transform` None = the identity."""
-    landmarks = inputs.seen_by(plan).landmarks
-    if landmarks is None:
+    """Measure what the inputs allow and write the files of it; what goes wrong there is a warning.
+
+    `transform` is None if the registration failed; `plan` is that of the last stage.
+    """
+    began = time.perf_counter()
+    try:
+        summary = evaluate(inputs.seen_by(plan).judged(transform))
+    except EVALUATION_FAILURES as error:
+        warnings.warn(f"the result could not be judged: {error}", InputWarning, stacklevel=2)
         return
-    fixed_points, moving_points = landmarks
-    if transform is None:
-        errors = landmark_distance(fixed_points, moving_points)
-    else:
-        errors = target_registration_error(transform, fixed_points, moving_points)
-    record.landmarks[name] = summarise(errors)
+    record.evaluation = summary
+    if transform is not None:
+        for name, text in evaluation_files(summary).items():
+            folder.write_text(name, text)
+        log.info(evaluation_text(summary))
+    record.seconds["evaluation"] = time.perf_counter() - began
