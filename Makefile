@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEVELOPMENT := $(VENV)/.development
 DEMO ?= Demo
+BUILD_IMAGE ?= $(if $(shell command -v docker),docker build,buildah bud)
+IMAGE_OPTIONS ?=
 
-.PHONY: demo test lint format bench wheel clean
+.PHONY: demo test lint format bench wheel image test-image clean
 
 demo: $(RUNTIME)  ## make a phantom pair and MIND models, register them, print the landmark error
 	$(BIN)/elastix-impact demo $(DEMO)
@@ -27,11 +29,18 @@ format: $(DEVELOPMENT)
 bench: $(DEVELOPMENT)  ## accuracy, time and memory beside itk-elastix on the same data (needs ../shared)
 	$(BIN)/python -m benchmarks
 
-wheel: $(DEVELOPMENT)
-	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+wheel: | $(BIN)/python  ## the package as one file, beside the Dockerfile
+	rm -f docker/elastix_impact-*.whl
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir docker .
+
+image: wheel  ## the container image elastix_impact, by docker or else buildah; IMAGE_OPTIONS="--build-arg VARIANT=cpu"
+	cd docker && $(BUILD_IMAGE) -t elastix_impact $(IMAGE_OPTIONS) .
+
+test-image: $(DEVELOPMENT)  ## build the image's CPU variant and run it (root, buildah, debootstrap; minutes)
+	$(BIN)/python -m pytest tests/image -m image
 
 clean:
-	rm -rf $(VENV) $(DEMO) dist build
+	rm -rf $(VENV) $(DEMO) build docker/elastix_impact-*.whl
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -82,7 +82,9 @@ def hub(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("hub")
-@pytest.mark.parametrize("command", [c for c in [*COMMANDS, *commands_of(APPLYING), *commands_of(EVALUATION)] if "..." not in c])
+@pytest.mark.parametrize(
+    "command", [c for c in [*COMMANDS, *commands_of(APPLYING), *commands_of(EVALUATION)] if "..." not in c]
+)
 def test_commands_of_the_pages_run_on_a_small_case(command, tmp_path, monkeypatch, capsys):
     """Each command as written, with files of the names that it uses."""
     data = write_small_case(tmp_path / "Data")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .failures import FAILED, say, say_warning
+from .failures import FAILED, say, say_end, say_note, say_warning
 from .report import add_report
 
 if TYPE_CHECKING:
@@ -38,7 +38,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", action="store_true", help="make report.html, a page to look at, in the output folder"
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument(
+        "--progress",
+        choices=("auto", "plain", "json", "none"),
+        default="auto",
+        help="on stderr: a bar or plain lines, whatever suits it (auto), lines, JSON objects, or nothing",
+    )
+    parser.add_argument("--quiet", action="store_true", help="the same as --progress none")
     parser.add_argument("--json", action="store_true", help="print the record of the run as JSON on stdout")
 
 
@@ -81,10 +87,14 @@ def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence
 
     `warned` holds the warnings said before, for the record.
     """
+    from elastix_impact.runs.gpu import CONTAINER, gpu_line
     from elastix_impact.runs.progress import showing_progress
     from elastix_impact.runs.run_case import run_case
 
-    with showing_progress(sys.stderr, quiet=arguments.quiet) as observers:
+    form = "none" if arguments.quiet else arguments.progress
+    if os.environ.get(CONTAINER) and form != "none":
+        say_note(gpu_line())
+    with showing_progress(sys.stderr, form, stages=len(case.maps)) as observers:
         record = run_case(
             case,
             observers=observers,
@@ -92,6 +102,7 @@ def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence
             earlier_warnings=warned,
             on_warning=say_warning,
         )
+    say_end(status=record.status, out=record.out, seconds=record.seconds["total"])
     if arguments.report:
         record.files += add_report(record.out)
     sys.stdout.write(record.to_text() if arguments.json else report_text(record))

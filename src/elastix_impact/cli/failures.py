@@ -2,10 +2,12 @@
 
 import contextlib
 import errno
+import json
 import signal
 import sys
 import traceback
 from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
 
@@ -19,6 +21,10 @@ _MEMORY = (
     "not enough memory. Use a coarser ImpactVoxelSize or a smaller ImpactPatchSize, crop the images to the region of "
     "interest, or close other programs."
 )
+
+
+_as_json: ContextVar[bool] = ContextVar("as_json", default=False)
+"""Whether stderr gets JSON lines (``--progress json``)."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -44,6 +50,7 @@ def exit_codes(*, debug: bool, bad_input: int = BAD_INPUT) -> Iterator[Outcome]:
         Exit code of errors that the user can mend.
     """
     outcome = Outcome()
+    _as_json.set(False)
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
         yield outcome
@@ -83,15 +90,38 @@ def _is_memory(message: str) -> bool:
     return any(words in message.lower() for words in ("out of memory", "can't allocate memory", "not enough memory"))
 
 
+def talk_json() -> None:
+    """Say everything in JSON lines until the command ends."""
+    _as_json.set(True)
+
+
 def say(text: str) -> None:
     """Print one error paragraph on stderr."""
-    sys.stderr.write(f"elastix-impact: error: {text}\n")
-    sys.stderr.flush()
+    _say("error", f"elastix-impact: error: {text}", text)
 
 
 def say_warning(text: str) -> None:
     """Print one warning line on stderr."""
-    sys.stderr.write(f"elastix-impact: warning: {text}\n")
+    _say("warning", f"elastix-impact: warning: {text}", text)
+
+
+def say_note(text: str) -> None:
+    """Print one line on stderr that is no cause for alarm."""
+    _say("note", f"elastix-impact: {text}", text)
+
+
+def say_end(**facts: object) -> None:
+    """Say that a run has ended, to programs only."""
+    if _as_json.get():
+        _write(json.dumps({"event": "end", **facts}, default=str))
+
+
+def _say(event: str, line: str, text: str) -> None:
+    _write(json.dumps({"event": event, "message": text}) if _as_json.get() else line)
+
+
+def _write(line: str) -> None:
+    sys.stderr.write(line + "\n")
     sys.stderr.flush()
 
 

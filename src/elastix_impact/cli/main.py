@@ -8,7 +8,9 @@ from elastix_impact import __version__
 
 from . import (
     check,
+    completion,
     demo,
+    doctor,
     elastix,
     evaluate,
     install_commands,
@@ -20,7 +22,7 @@ from . import (
     transform,
     transformix,
 )
-from .failures import exit_codes
+from .failures import exit_codes, talk_json
 
 DESCRIPTION = "Registers medical images by what a pretrained network sees in them, with elastix parameter maps."
 EPILOG = (
@@ -38,6 +40,8 @@ COMMANDS = (
     report,
     models,
     install_commands,
+    doctor,
+    completion,
     demo,
 )
 
@@ -68,5 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with exit_codes(debug=debug) as outcome:
         arguments = build_parser().parse_args(words)
         arguments.command_line = ("elastix-impact", *words)
+        if getattr(arguments, "progress", None) == "json":
+            talk_json()
         outcome.code = arguments.run(arguments)
     return outcome.code

@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TextIO, final
+from typing import Literal, TextIO, final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -14,6 +14,8 @@ from elastix_impact.parameters.plan import StagePlan
 from elastix_impact.registration.observe import Observer
 from elastix_impact.registration.result import IterationRecord, LevelRecord
 from elastix_impact.transforms.base import AbstractTransform
+
+from .progress_json import JsonProgress
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -26,12 +28,18 @@ _PHASES = {
 }
 
 
+ProgressForm = Literal["auto", "plain", "json", "none"]
+"""``"auto"``: a bar on a terminal, else plain lines."""
+
+
 @contextlib.contextmanager
-def showing_progress(stream: TextIO, *, quiet: bool) -> Iterator[tuple[Observer, ...]]:
-    """The observers that suit the stream: a bar if it is a terminal, else plain lines; none when `quiet`."""
-    if quiet:
+def showing_progress(stream: TextIO, form: ProgressForm, *, stages: int = 1) -> Iterator[tuple[Observer, ...]]:
+    """The observers that show the progress of a run of so many maps on a stream."""
+    if form == "none":
         yield ()
-    elif stream.isatty():
+    elif form == "json":
+        yield (JsonProgress(stream, stages),)
+    elif form == "auto" and stream.isatty():
         bar = BarProgress(stream)
         try:
             yield (bar,)

@@ -40,17 +40,17 @@ def test_lines_come_at_levels_and_every_ten_seconds(mind_plan, finished_level) -
 
 
 def test_the_stream_decides_and_quiet_wins() -> None:
-    with showing_progress(io.StringIO(), quiet=False) as observers:
+    with showing_progress(io.StringIO(), "auto") as observers:
         assert [type(one) for one in observers] == [LineProgress]
-    with showing_progress(Terminal(), quiet=False) as observers:
+    with showing_progress(Terminal(), "auto") as observers:
         assert [type(one) for one in observers] == [BarProgress]
-    with showing_progress(Terminal(), quiet=True) as observers:
+    with showing_progress(Terminal(), "none") as observers:
         assert observers == ()
 
 
 def test_the_bar_shows_phase_iterations_and_metric_and_leaves_a_line(mind_plan, finished_level) -> None:
     stream = Terminal()
-    with showing_progress(stream, quiet=False) as (bar,):
+    with showing_progress(stream, "auto") as (bar,):
         bar.on_start(mind_plan, "cpu")
         bar.on_phase(0, "features")
         bar.on_level_start(0, 40, TRANSFORM, {})
@@ -66,7 +66,7 @@ def test_the_bar_shows_phase_iterations_and_metric_and_leaves_a_line(mind_plan, 
 def test_the_bar_is_closed_when_the_run_is_interrupted(mind_plan) -> None:
     stream = Terminal()
     try:
-        with showing_progress(stream, quiet=False) as (bar,):
+        with showing_progress(stream, "auto") as (bar,):
             bar.on_start(mind_plan, "cpu")
             bar.on_phase(0, "features")
             raise KeyboardInterrupt
