@@ -1,4 +1,7 @@
 from ._version import __version__ as __version__
+from .api.register import register as register
+from .api.registration import Registration as Registration
+from .api.watch import IterationState as IterationState
 from .errors import ElastixImpactError as ElastixImpactError
 from .evaluation.landmarks import target_registration_error as target_registration_error
 from .geometry.grid import Grid as Grid
@@ -12,7 +15,6 @@ from .io.points import read_points as read_points
 from .metrics.impact.loss import ImpactLoss as ImpactLoss
 from .parameters.resolve import plan_or_raise as plan_or_raise
 from .parameters.text import read_parameter_map as read_parameter_map
-from .registration.register import register as register
 from .registration.result import RegistrationResult as RegistrationResult
 from .registration.result import StopReason as StopReason
 from .runs.apply import apply_transform as apply_transform

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks" / "README.md"]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EVALUATION = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+PYTHON = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 MODELS_FOLDER = (ROOT / "Data" / "Models" / "README.md").read_text(encoding="utf-8")
 APPLYING = (ROOT / "docs" / "applying.md").read_text(encoding="utf-8")
 
@@ -133,3 +134,15 @@ def test_commands_of_the_models_page_are_understood(command, tmp_path, monkeypat
     said = capsys.readouterr().err
     assert "usage" not in said
     assert not said or re.search(r"no such|No such|does not exist|missing|is absent", said), said
+
+
+@pytest.mark.filterwarnings("ignore::elastix_impact.io.warning.InputWarning")
+def test_the_notebook_of_the_python_page_runs(tmp_path, monkeypatch, capsys):
+    """Its blocks in order, in one namespace."""
+    monkeypatch.chdir(tmp_path)
+    namespace = {}
+    for block in re.findall(r"```python\n(.*?)```", PYTHON, re.S):
+        exec(compile(block, "docs/python.md", "exec"), namespace)
+    said = capsys.readouterr().out
+    assert "<Registration: 1 stage, TRE 7.81 -> 0." in said
+    assert "an array needs a Grid beside it" in said

@@ -14,7 +14,7 @@ from elastix_impact.io.warning import InputWarning
 from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, StagePlan
 from elastix_impact.registration.observe import Observer
 from elastix_impact.registration.register import register
-from elastix_impact.registration.result import RegistrationResult
+from elastix_impact.registration.result import RegistrationResult, StopReason
 from elastix_impact.transforms.base import AbstractTransform
 
 from .case import Case
@@ -171,8 +171,11 @@ def _run_stages(
             record.finish("failed", result.stop_reason.value)
             return
         transform = result.transform
-    _judge(record, folder, inputs, log, transform, plan.stages[-1])
-    record.finish("complete")
+        if result.stop_reason is StopReason.STOPPED_BY_OBSERVER:
+            record.message = result.stop_reason.value
+            break
+    _judge(record, folder, inputs, log, transform, plan.stages[len(record.stages) - 1])
+    record.finish("complete", record.message)
 
 
 def _run_stage(

@@ -96,7 +96,7 @@ class _MindSsc(nn.Module):
         return wide
 
 
-def export_mind(path: Path, radius: int, dilation: int, dimension: int) -> Path:
+def export_mind(path: Path | str, radius: int, dilation: int, dimension: int) -> Path:
     """Write a MIND-SSC model as TorchScript.
 
     Parameters

@@ -9,7 +9,7 @@ import torch
 from elastix_impact.errors import OutputError
 
 
-def write_model(module: torch.jit.ScriptModule, path: Path) -> Path:
+def write_model(module: torch.jit.ScriptModule, path: Path | str) -> Path:
     """Write a model under a temporary name beside `path` and rename it; folders are made if need be.
 
     Returns
@@ -22,6 +22,7 @@ def write_model(module: torch.jit.ScriptModule, path: Path) -> Path:
     OutputError
         If the file can't be written; nothing stays under either name.
     """
+    path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

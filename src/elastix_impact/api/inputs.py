@@ -1,0 +1,138 @@
+"""What callers give, from memory or from files, as the files of a case: everything then goes the one way of a run."""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from elastix_impact.errors import InputError
+from elastix_impact.geometry.grid import Grid
+from elastix_impact.geometry.image import Image
+from elastix_impact.io.atomic import write_text_whole
+from elastix_impact.io.image_writing import write_image
+from elastix_impact.io.itk_images import is_itk_image, write_itk_image
+from elastix_impact.io.points import write_points
+
+ImageLike: TypeAlias = Any
+"""A path, an `Image`, a SimpleITK image, or a pair (array or tensor ((z, )y, x), `Grid`)."""
+
+PointsLike: TypeAlias = Any
+"""A path, or an array or tensor (N, D) of world points in mm."""
+
+Parameters: TypeAlias = Any
+"""A map: a path, its text, or a dict of names and values; or a list of these, one per stage."""
+
+WHOLE_NUMBERS = {
+    "bool": "unsigned char", "uint8": "unsigned char", "int8": "short", "int16": "short", "uint16": "unsigned short",
+    "int32": "int", "uint32": "unsigned int", "int64": "int",
+}  # fmt: skip
+"""Type of file by type of array; all else is float."""
+
+
+def image_file(role: str, given: ImageLike, folder: Path) -> Path:
+    """The file of an image; one from memory is written into `folder`.
+
+    Raises
+    ------
+    InputError
+        If it is none of `ImageLike`; the message begins with `role`, e.g. ``"fixed_mask"``.
+    """
+    if isinstance(given, str | PathLike):
+        return Path(given)
+    path = folder / f"{role}.mha"
+    if is_itk_image(given):
+        write_itk_image(path, given)
+        return path
+    if isinstance(given, Image):
+        write_image(path, given.data, given.grid, _pixel_type(given.data))
+        return path
+    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Grid):
+        data = _tensor(role, given[0])
+        if tuple(data.shape) != given[1].shape:
+            raise InputError(
+                f"the array has shape {tuple(data.shape)}, its grid {given[1].shape}",
+                where=role,
+                expected="axes in the order (z, )y, x",
+            )
+        write_image(path, data, given[1], _pixel_type(data))
+        return path
+    what = "an array needs a Grid beside it" if hasattr(given, "shape") else f"got a {type(given).__name__}"
+    raise InputError(
+        what, where=role, expected="a path, an Image, a SimpleITK image, or (array, Grid) with axes (z, )y, x"
+    )
+
+
+def _tensor(role: str, values: Any) -> Tensor:
+    try:
+        return values.detach().cpu() if isinstance(values, Tensor) else torch.from_numpy(np.ascontiguousarray(values))
+    except TypeError as error:
+        raise InputError(f"the array can't be used: {error}", where=role, expected="an array of numbers") from error
+
+
+def _pixel_type(data: Tensor) -> str:
+    return WHOLE_NUMBERS.get(str(data.dtype).removeprefix("torch."), "float")
+
+
+def points_file(role: str, given: PointsLike, folder: Path) -> Path:
+    """The file of landmarks; those from memory are written into `folder`.
+
+    Raises
+    ------
+    InputError
+        If they are neither a path nor (N, D) numbers.
+    """
+    if isinstance(given, str | PathLike):
+        return Path(given)
+    points = _tensor(role, given)
+    if points.ndim != 2 or points.shape[1] not in (2, 3):
+        raise InputError(
+            f"landmarks of shape {tuple(points.shape)}", where=role, expected="(N, 2) or (N, 3) world points in mm"
+        )
+    path = folder / f"{role}.txt"
+    write_points(path, points.double())
+    return path
+
+
+def map_files(given: Parameters, folder: Path) -> tuple[Path, ...]:
+    """The files of parameter maps, one per stage; texts and dicts are written into `folder`.
+
+    Raises
+    ------
+    InputError
+        If one is none of `Parameters`.
+    """
+    stages = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    if not stages:
+        raise InputError("there is no map", where="parameters", expected="at least one, or a preset")
+    return tuple(_map_file(number, one, folder) for number, one in enumerate(stages))
+
+
+def _map_file(number: int, given: Any, folder: Path) -> Path:
+    if isinstance(given, PathLike) or (isinstance(given, str) and "\n" not in given and "(" not in given):
+        return Path(given)
+    if not isinstance(given, str | Mapping):
+        raise InputError(
+            f"got a {type(given).__name__}", where="parameters", expected="paths, texts or dicts of parameter maps"
+        )
+    path = folder / f"ParameterMap.{number}.txt"
+    write_text_whole(path, given if isinstance(given, str) else map_text(given))
+    return path
+
+
+def map_text(parameters: Mapping[str, Any]) -> str:
+    """A dict of names and values (or lists of values) as the text of a parameter map."""
+    lines = []
+    for name, value in parameters.items():
+        many = value if isinstance(value, list | tuple) else [value]
+        lines.append(f"({name} {' '.join(_word(one) for one in many)})\n")
+    return "".join(lines)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return '"true"' if value else '"false"'
+    return f'"{value}"' if isinstance(value, str | PathLike) else f"{value}"

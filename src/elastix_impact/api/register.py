@@ -1,0 +1,168 @@
+"""Registration in one call."""
+
+import contextlib
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+
+from elastix_impact.errors import InputError, RegistrationFailedError
+from elastix_impact.io.atomic import output_errors
+from elastix_impact.io.warning import InputWarning
+from elastix_impact.parameters.presets import DEFAULT
+from elastix_impact.runs.case import Case
+from elastix_impact.runs.presets import facts_of, find_preset, write_preset
+from elastix_impact.runs.progress import showing_progress
+from elastix_impact.runs.run_case import run_case
+
+from .inputs import ImageLike, Parameters, PointsLike, image_file, map_files, points_file
+from .registration import Registration
+from .watch import Callback, Watcher
+
+
+def register(
+    fixed: ImageLike,
+    moving: ImageLike,
+    parameters: Parameters | None = None,
+    *,
+    preset: str | None = None,
+    fixed_mask: ImageLike | None = None,
+    moving_mask: ImageLike | None = None,
+    fixed_points: PointsLike | None = None,
+    moving_points: PointsLike | None = None,
+    fixed_labels: ImageLike | None = None,
+    moving_labels: ImageLike | None = None,
+    initial_transform: "str | PathLike[str] | Registration | None" = None,
+    out: str | PathLike[str] | None = None,
+    device: str | None = "auto",
+    threads: int | None = None,
+    seed: int | None = None,
+    deterministic: bool = False,
+    data_folder: str | PathLike[str] | None = None,
+    trusted_models: Sequence[str | PathLike[str]] = (),
+    callback: Callback | None = None,
+    progress: bool = False,
+) -> Registration:
+    """Register the moving image to the fixed one, as ``elastix-impact register`` does.
+
+    Parameters
+    ----------
+    fixed, moving
+        A path (also of a DICOM folder), an `Image`, a SimpleITK image, or (array or tensor, `Grid`), axes (z, )y, x.
+    parameters
+        A parameter map as path, text or dict, or a list of them, one per stage.
+    preset
+        Instead of `parameters`: ``"rigid"``, ``"mind-only"`` (default), ``"ct-ct"``, ``"ct-cbct"``, ``"mr-ct"``.
+    fixed_mask, moving_mask
+        Where the images count; in the forms of images.
+    fixed_points, moving_points
+        Landmarks to measure the error by: paths, or world points (N, D) in mm.
+    fixed_labels, moving_labels
+        Segmentations to measure the overlap by; in the forms of images.
+    initial_transform
+        Where to start: a file of elastix or ITK, or an earlier `Registration`.
+    out
+        Folder for the files of the run, made if need be; None = a temporary one that goes with the result.
+    device
+        ``"auto"`` (the best there is), ``"cpu"``, ``"cuda"``, ``"cuda:N"``, ``"mps"``; None = what the map says.
+    threads, seed, deterministic
+        CPU threads; a random seed instead of the map's; whether a GPU too gives the same bytes from run to run.
+    data_folder
+        What stands for /Data in a map's model paths; None = the working directory.
+    trusted_models
+        The only folders that models may come from; none = any.
+    callback
+        Called with the `IterationState` of every native iteration (on a GPU in batches); returning True stops the run,
+        later stages included, and the result is what was reached.
+    progress
+        Whether progress is shown on stderr.
+
+    Returns
+    -------
+    Registration
+        Transform, registered image, measures, files.
+
+    Raises
+    ------
+    RegistrationFailedError
+        If it failed, e.g. because the images don't overlap; the sentence says what to do.
+    ElastixImpactError
+        If images, maps or models can't be used.
+
+    Warns
+    -----
+    InputWarning
+        Of what the command line warns of.
+    """
+    with _folder(out) as (folder, is_temporary):
+        given = folder / "inputs"
+        with output_errors(folder):
+            given.mkdir(parents=True, exist_ok=True)
+        pair = image_file("fixed", fixed, given), image_file("moving", moving, given)
+        maps = _maps(parameters, preset, pair, given)
+        case = Case(
+            fixed=pair[0],
+            moving=pair[1],
+            maps=maps,
+            out=folder,
+            fixed_mask=None if fixed_mask is None else image_file("fixed_mask", fixed_mask, given),
+            moving_mask=None if moving_mask is None else image_file("moving_mask", moving_mask, given),
+            fixed_points=None if fixed_points is None else points_file("fixed_points", fixed_points, given),
+            moving_points=None if moving_points is None else points_file("moving_points", moving_points, given),
+            fixed_labels=None if fixed_labels is None else image_file("fixed_labels", fixed_labels, given),
+            moving_labels=None if moving_labels is None else image_file("moving_labels", moving_labels, given),
+            initial_transform=_transform_file(initial_transform),
+            device=device,
+            threads=threads,
+            seed=seed,
+            deterministic=deterministic,
+            data_folder=_data_folder(data_folder, given if parameters is None else Path.cwd()),
+            trusted_models=tuple(Path(one) for one in trusted_models),
+        )
+        if not any(given.iterdir()):
+            given.rmdir()
+        watcher = Watcher(callback)
+        with showing_progress(sys.stderr, "auto" if progress else "none", stages=len(maps)) as shown:
+            record = run_case(case, observers=(watcher, *shown))
+        for text in record.warnings:
+            warnings.warn(text, InputWarning, stacklevel=2)
+        if record.status != "complete":
+            raise RegistrationFailedError(
+                f"the registration failed: {record.message}", where=None if is_temporary else str(record.out)
+            )
+        return Registration(record, tuple(watcher.states), is_temporary=is_temporary)
+
+
+@contextlib.contextmanager
+def _folder(out: str | PathLike[str] | None) -> Iterator[tuple[Path, bool]]:
+    """The folder of a run, and whether it is a temporary one; that goes if the run fails."""
+    if out is not None:
+        yield Path(out), False
+        return
+    folder = Path(tempfile.mkdtemp(prefix="elastix-impact-"))
+    try:
+        yield folder, True
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _data_folder(given: str | PathLike[str] | None, usual: Path) -> Path:
+    return usual if given is None else Path(given)
+
+
+def _maps(parameters: Parameters | None, preset: str | None, pair: tuple[Path, Path], folder: Path) -> tuple[Path, ...]:
+    if parameters is not None and preset is not None:
+        raise InputError("both parameters and a preset were given", expected="one of them")
+    if parameters is not None:
+        return map_files(parameters, folder)
+    return write_preset(find_preset(preset or DEFAULT), facts_of(*pair), folder)
+
+
+def _transform_file(given: "str | PathLike[str] | Registration | None") -> Path | None:
+    if isinstance(given, Registration):
+        return given.transform_file
+    return None if given is None else Path(given)

@@ -1,0 +1,126 @@
+"""What `elastix_impact.register` gives back."""
+
+import shutil
+import weakref
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from elastix_impact.geometry.image import Image
+from elastix_impact.io.images import read_image
+from elastix_impact.io.itk_images import to_itk_image
+from elastix_impact.io.itk_transform import read_initial_transform
+from elastix_impact.runs.apply import apply_transform
+from elastix_impact.runs.record import RunRecord
+from elastix_impact.transforms.base import AbstractTransform
+
+from .watch import IterationState
+
+
+@final
+class Registration:
+    """A finished registration and the folder of its files.
+
+    Attributes
+    ----------
+    out
+        The folder; a temporary one goes with this object: `save` keeps it.
+    record
+        What `registration.json` holds: plan, versions, times, levels.
+    metrics
+        What `evaluation.json` holds: TRE, overlap, Jacobian, correlation; see docs/evaluation.md.
+    iterations
+        Every iteration of native stages, in order.
+    warnings
+        Sentences that were said.
+    """
+
+    def __init__(self, run: RunRecord, iterations: tuple[IterationState, ...], *, is_temporary: bool) -> None:
+        self.out = run.out
+        self.record: dict[str, Any] = run.to_json()
+        self.metrics: dict[str, Any] = {} if run.evaluation is None else run.evaluation.to_json()
+        self.iterations = iterations
+        self.warnings = tuple(run.warnings)
+        if is_temporary:
+            weakref.finalize(self, shutil.rmtree, self.out, ignore_errors=True)
+
+    @cached_property
+    def transform(self) -> AbstractTransform:
+        """The map from fixed to moving world points in mm, float64."""
+        return read_initial_transform(self.transform_file)
+
+    @property
+    def transform_file(self) -> Path:
+        """The file of the last stage's transform, which names those before it; transformix and ITK read it."""
+        stem = f"TransformParameters.{len(self.record['stages']) - 1}"
+        return next(path for path in (self.out / f"{stem}.txt", self.out / f"{stem}.toml") if path.exists())
+
+    @cached_property
+    def warped(self) -> Image:
+        """The moving image on the fixed image's grid: the result image, or made now if the map wants none."""
+        last = f"result.{len(self.record['stages']) - 1}."
+        found = sorted(path for path in self.out.iterdir() if path.name.startswith(last) and path.suffix != ".raw")
+        if found:
+            return read_image(found[0], allow_constant=True)
+        fixed, moving = (read_image(Path(self.record["inputs"][role]["path"])) for role in ("fixed", "moving"))
+        return apply_transform(self.transform, moving, fixed.grid)
+
+    def apply(self, given: Any, *, labels: bool = False, order: int = 3) -> Any:
+        """Carry along what belongs to the pair.
+
+        Parameters
+        ----------
+        given
+            Fixed world points (N, D) in mm: gives the moving points. Or a moving image, a path or an `Image`: gives it
+            on the fixed image's grid.
+        labels
+            Whether the image is a segmentation.
+        order
+            Of the interpolation of other images, 0 to 3.
+        """
+        if not isinstance(given, str | PathLike | Image):
+            points = given if isinstance(given, Tensor) else torch.as_tensor(given)
+            return self.transform.map_points(points.double())
+        image = given if isinstance(given, Image) else read_image(Path(given), allow_constant=True)
+        return apply_transform(self.transform, image, self.warped.grid, order=order, labels=labels)
+
+    def to_itk(self) -> Any:
+        """The registered moving image as a SimpleITK image."""
+        return to_itk_image(self.warped)
+
+    def save(self, folder: str | PathLike[str]) -> Path:
+        """Copy the run's files into `folder`, made if need be; returns it."""
+        return Path(shutil.copytree(self.out, folder, dirs_exist_ok=True))
+
+    def report(self, path: str | PathLike[str] | None = None) -> Path:
+        """Write the report, one HTML page; returns its path (default: ``report.html`` in `out`)."""
+        from elastix_impact.report.render import write_report
+
+        return write_report(self.out, None if path is None else Path(path))
+
+    def __repr__(self) -> str:
+        """One line."""
+        stages = len(self.record["stages"])
+        return f"<Registration: {stages} stage{'s' * (stages != 1)}, {self.summary()}, in {self.out}>"
+
+    def summary(self) -> str:
+        """The result in a few words."""
+        words = []
+        landmarks, labels = self.metrics.get("landmarks_mm", {}), self.metrics.get("labels", {})
+        if landmarks:
+            words.append(f"TRE {landmarks['before']['mean']:.2f} -> {landmarks['after']['mean']:.2f} mm")
+        if labels:
+            words.append(f"mean Dice {labels['before']['mean_dice']:.2f} -> {labels['after']['mean_dice']:.2f}")
+        if not words and self.metrics.get("intensity", {}).get("after"):
+            words.append(f"correlation {self.metrics['intensity']['after']['ncc'] or 0.0:.2f}")
+        return ", ".join(words) or "not measured"
+
+    def _repr_html_(self) -> str:
+        """A table and a picture, for notebooks."""
+        from .notebook import html_of
+
+        return html_of(self)
