@@ -66,8 +66,11 @@ CHANGES: dict[str, dict[str, dict[str, str]]] = {
     "Anatomix": {
         "jacobian": {
             "NumberOfSpatialSamples": "20",
-            "NumberOfSamplesForExactGradient": "10",
-            "MaximumNumberOfIterations": "6",
+            "NumberOfSamplesForExactGradient": "20",
+            "MaximumNumberOfIterations": "8",
+            "NumberOfResolutions": "1",
+            "ImagePyramidRescaleSchedule": "1 1 1",
+            "ImagePyramidSmoothingSchedule": "0 0 0",
         }
     },
 }

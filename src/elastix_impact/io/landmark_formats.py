@@ -150,13 +150,18 @@ def _signed(row: Row, sign: Row, where: str) -> Row:
 
 
 def _table(text: str, path: Path) -> PointTable:
-    """Columns x, y(, z) in mm (LPS) and perhaps label, in any order, separated by commas, semicolons or tabs."""
+    """Columns x, y(, z) in mm (LPS) and perhaps label, in any order, separated by commas, semicolons or tabs.
+
+    With the head ``,X,Y`` they are pixels, and the first column holds labels: the form of the histology collections CIMA
+    and ANHIR (Borovec et al., IEEE TMI 2020).
+    """
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not lines:
         raise LandmarkError("the landmark file is empty", where=str(path), expected="columns x, y and, in 3-D, z")
     head_number, head = lines[0]
     delimiter = next((mark for mark in ",;\t" if mark in head), ",")
-    names = [name.strip().lower() for name in _cells(head, f"{path}:{head_number}", delimiter)]
+    given = [name.strip() for name in _cells(head, f"{path}:{head_number}", delimiter)]
+    is_of_histology, names = given == ["", "X", "Y"], [name.lower() for name in given]
     axes = [axis for axis in "xyz" if axis in names]
     if axes not in (["x", "y"], ["x", "y", "z"]):
         raise LandmarkError(
@@ -168,8 +173,9 @@ def _table(text: str, path: Path) -> PointTable:
         where = f"{path}:{number}"
         cells = dict(zip(names, _cells(line, where, delimiter)))
         rows.append((where, _row([cells.get(axis, "") for axis in axes], where)))
-        labels.append(cells.get("label", "").strip())
-    return PointTable(_points(rows, path), tuple(labels) if "label" in names else None)
+        labels.append(cells.get("label", cells.get("", "")).strip())
+    labelled = "label" in names or is_of_histology
+    return PointTable(_points(rows, path), tuple(labels) if labelled else None, are_indices=is_of_histology)
 
 
 def _cells(line: str, where: str, delimiter: str = ",") -> list[str]:

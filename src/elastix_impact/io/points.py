@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
@@ -72,6 +72,35 @@ def read_points(path: Path, grid: Grid | None) -> Landmarks:
             f"{table.points.shape[1]}-D indices for an image of {grid.dimension} dimensions", where=str(path)
         )
     return Landmarks(grid.to_world(table.points), table.labels, str(path), were_indices=True)
+
+
+def landmarks_of_both(fixed: Landmarks, moving: Landmarks) -> tuple[Landmarks, Landmarks]:
+    """Files of different length without the landmarks that only one has, by label; others stay as they are.
+
+    Warns
+    -----
+    InputWarning
+        Of how many are left out.
+    """
+    if len(fixed.world_points) == len(moving.world_points) or fixed.labels is None or moving.labels is None:
+        return fixed, moving
+    shared = [label for label in fixed.labels if label in moving.labels]
+    unique = all(len(set(labels)) == len(labels) for labels in (fixed.labels, moving.labels))
+    if not shared or not unique:
+        return fixed, moving
+    left_out = len(fixed.labels) + len(moving.labels) - 2 * len(shared)
+    warnings.warn(
+        f"{left_out} landmarks that only one of {fixed.source} and {moving.source} has are left out",
+        InputWarning,
+        stacklevel=2,
+    )
+    return _with_labels(fixed, shared), _with_labels(moving, shared)
+
+
+def _with_labels(landmarks: Landmarks, labels: Sequence[str]) -> Landmarks:
+    assert landmarks.labels is not None
+    rows = [landmarks.labels.index(label) for label in labels]
+    return replace(landmarks, world_points=landmarks.world_points[rows], labels=tuple(labels))
 
 
 def pair_landmarks(fixed: Landmarks, moving: Landmarks) -> tuple[Points, Points]:

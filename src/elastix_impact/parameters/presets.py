@@ -11,8 +11,14 @@ from typing import final
 LEVELS_MM = (4, 2, 1)
 """Voxel sizes of the three levels, as multiples of the finest."""
 
+MOST_VOXELS = {2: 512, 3: 160}
+"""Voxels along the longest side at the last level, per dimension."""
+
+MOST_CONTROL_POINTS = 20
+"""Control points along the longest side at the last level, about."""
+
 GRID_SPACING_VOXELS = 8
-"""Control points lie so many of the finest voxels apart."""
+"""Control points are at least so many of the finest voxels apart."""
 
 MIND_CHANNELS = {2: 4, 3: 12}
 
@@ -72,8 +78,14 @@ class PairFacts:
 
     @property
     def finest_voxel(self) -> float:
-        """Voxel size in mm at the last level: the image's own, or coarser so that 160 voxels hold the longest side."""
-        return float(f"{max(min(self.fixed_spacing), self.longest_extent / 160):.2g}")
+        """Voxel size in mm at the last level: the image's own, or coarser as `MOST_VOXELS` says."""
+        most = MOST_VOXELS[len(self.fixed_spacing)]
+        return float(f"{max(min(self.fixed_spacing), self.longest_extent / most):.2g}")
+
+    @property
+    def grid_spacing(self) -> float:
+        """Distance of control points in mm at the last level."""
+        return max(GRID_SPACING_VOXELS * self.finest_voxel, float(f"{self.longest_extent / MOST_CONTROL_POINTS:.2g}"))
 
 
 NOMINAL = PairFacts((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), 240.0)
@@ -113,7 +125,7 @@ def _numbers(facts: PairFacts) -> dict[str, str]:
         "moving_schedule": _row([factor for size in sizes for factor in _factors(size, facts.moving_spacing)]),
         "initialise": _truth(facts.far_apart),
         "default_pixel_value": f"{facts.lowest_intensity:g}",
-        "grid_spacing": _row([GRID_SPACING_VOXELS * voxel] * dimension),
+        "grid_spacing": _row([facts.grid_spacing] * dimension),
         "grid_schedule": _row([level for level in LEVELS_MM for _ in range(dimension)]),
         "step": f"{voxel:g}",
         "whole": _row([0] * dimension),

@@ -7,7 +7,7 @@ import torch
 
 from elastix_impact.errors import LandmarkError
 from elastix_impact.geometry.grid import Grid
-from elastix_impact.io.points import Landmarks, pair_landmarks, read_points, write_points
+from elastix_impact.io.points import Landmarks, landmarks_of_both, pair_landmarks, read_points, write_points
 from elastix_impact.io.warning import InputWarning
 
 GRID = Grid((10, 20, 30), (2.0, 3.0, 4.0), (100.0, 200.0, 300.0), ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)))
@@ -67,7 +67,7 @@ def test_slicer_markups_json(tmp_path, system, sign):
 
 
 def test_tables_with_named_columns(tmp_path):
-    assert _read(tmp_path, "p.csv", ",X,Y\n0,1.5,2\n1,3,4\n").world_points.tolist() == [[1.5, 2], [3, 4]]
+    assert _read(tmp_path, "p.csv", ",x,y\n0,1.5,2\n1,3,4\n").world_points.tolist() == [[1.5, 2], [3, 4]]
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
@@ -175,3 +175,19 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(LandmarkError, match=r"nowhere\.txt: no such landmark file"):
         read_points(tmp_path / "nowhere.txt", None)
+
+
+def test_pixels_of_histology_collections_by_their_numbers(tmp_path):
+    """CIMA's and ANHIR's form: a first column without a name, pixels, files of different length."""
+    (tmp_path / "fixed.csv").write_text(",X,Y\n1,10,20\n2,30,40\n3,50,60\n")
+    (tmp_path / "moving.csv").write_text(",X,Y\n3,5,6\n1,1,2\n")
+    grid = Grid.axis_aligned((100, 100), (0.5, 0.5), (7.0, 0.0))
+    fixed, moving = (read_points(tmp_path / f"{role}.csv", grid) for role in ("fixed", "moving"))
+    assert fixed.were_indices
+    assert fixed.labels == ("1", "2", "3")
+    with pytest.warns(InputWarning, match="1 landmarks that only one of"):
+        fixed, moving = landmarks_of_both(fixed, moving)
+    assert fixed.labels == moving.labels == ("1", "3")
+    first, second = pair_landmarks(fixed, moving)
+    assert first.tolist() == [[12.0, 10.0], [32.0, 30.0]]
+    assert second.tolist() == [[7.5, 1.0], [9.5, 3.0]]
