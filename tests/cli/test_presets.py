@@ -89,3 +89,13 @@ def test_register_without_a_map(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert (tmp_path / "out2" / "result.2.mha").is_file()
     assert main([*words, "-o", str(tmp_path / "out3"), "--preset", "rigid", "-p", "map.txt"]) == 2
     assert "not both" in capsys.readouterr().err
+
+
+def test_pictures_get_finer_voxels_than_volumes_of_their_size() -> None:
+    """A picture of 1024 pixels is seen at every second one; control points are a twentieth of its side apart."""
+    picture = PairFacts((0.5, 0.5), (0.5, 0.5), longest_extent=512.0)
+    volume = PairFacts((0.5, 0.5, 0.5), (0.5, 0.5, 0.5), longest_extent=512.0)
+    assert (picture.finest_voxel, picture.grid_spacing) == (1.0, 26.0)
+    assert (volume.finest_voxel, volume.grid_spacing) == (3.2, 26.0)
+    small = PairFacts((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), longest_extent=50.0)
+    assert (small.finest_voxel, small.grid_spacing) == (1.0, 8.0)

@@ -152,8 +152,8 @@ def _signed(row: Row, sign: Row, where: str) -> Row:
 def _table(text: str, path: Path) -> PointTable:
     """Columns x, y(, z) in mm (LPS) and perhaps label, in any order, separated by commas, semicolons or tabs.
 
-    With the head ``,X,Y`` they are pixels, and the first column holds labels: the form of the histology collections CIMA
-    and ANHIR (Borovec et al., IEEE TMI 2020).
+    With the head ``,X,Y`` they are pixels, and the first column holds labels: the form of the histology collections
+    CIMA and ANHIR (Borovec et al., IEEE TMI 2020).
     """
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not lines:
