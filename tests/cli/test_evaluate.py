@@ -119,6 +119,7 @@ def test_fractions_are_no_labels(data: Path, truth: Path, tmp_path: Path, capsys
 
 def test_learn2reg(data: Path, truth: Path, tmp_path: Path, capsys) -> None:
     """The field is in voxels of the fixed image, (x, y, z, 3), and 5 mm are 1.25 voxels of 4 mm."""
+    pytest.importorskip("surface_distance")
     fixed, moving = _labels_beside(data)
     field = tmp_path / "disp_0001_0002.nii.gz"
     words = ["--fixed-labels", str(fixed), "--moving-labels", str(moving), "--learn2reg", "--json"]
