@@ -241,7 +241,8 @@ def test_a_crash_is_one_sentence(case: dict[str, Path], tmp_path: Path, monkeypa
 
 def test_it_can_be_interrupted(case: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
-    use = _map(tmp_path / "long.txt", Optimizer='"SimultaneousPerturbation"', MaximumNumberOfIterations="1000000")
+    long = {"Optimizer": '"SimultaneousPerturbation"', "MaximumNumberOfIterations": "10000000", "SP_a": "0.0001"}
+    use = _map(tmp_path / "long.txt", **long)  # SP_a: steps so small that it never leaves the image
     words = ["register", "-f", case["fixed"], "-m", case["moving"], "-p", use, "-o", out]
     run = subprocess.Popen(
         [sys.executable, "-m", "elastix_impact", *words], stderr=subprocess.PIPE, text=True, start_new_session=True
