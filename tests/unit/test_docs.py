@@ -151,3 +151,16 @@ def test_the_notebook_of_the_python_page_runs(tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert "<Registration: 1 stage, TRE 7.81 -> 0." in said
     assert "an array needs a Grid beside it" in said
+
+
+@pytest.mark.parametrize("page", ["docs/troubleshooting.md", "docker/README.md"])
+def test_messages_that_troubleshooting_quotes_exist(page):
+    """What stands in the first column of its tables is what the program says, or what PyTorch or the shell does."""
+    of_others = {"no kernel image", "cuda:0"}
+    source = " ".join(" ".join(path.read_text(encoding="utf-8").split()) for path in (ROOT / "src").rglob("*.py"))
+    tables = re.findall(r"^\| (?!you see|what you see|---)(.*?) \|", (ROOT / page).read_text(encoding="utf-8"), re.M)
+    quoted = [quote for cell in tables for quote in re.findall(r"`([^`]+)`", cell)]
+    pieces = [piece.strip() for quote in quoted for piece in quote.replace("asks for cuda:0", "asks for").split("...")]
+    assert len(pieces) > 4
+    for piece in pieces:
+        assert piece in source or piece in of_others or piece.startswith("/"), piece
