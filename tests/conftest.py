@@ -1,7 +1,10 @@
 """Strictness for every test: seeds, threads, deterministic algorithms, and the folder of shared data."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")  # before torch: more threads than free cores wait for each other
 
 import pytest
 import torch
