@@ -1,10 +1,12 @@
 """A small case on disk for end-to-end tests: two analytic volumes, a known motion, landmarks, a MIND map."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
+from elastix_impact.cli.main import main
 from elastix_impact.zoo.export.mind import export_mind
 
 SIZE = (28, 24, 20)
@@ -101,3 +103,21 @@ def write_small_case(folder: Path) -> Path:
     models.mkdir(parents=True, exist_ok=True)
     export_mind(models / "R1D2_3D.pt", 1, 2, 3)
     return folder
+
+
+def registered_with_lines(folder: Path, lines: list[str], mode: str, changes: dict[str, str]) -> tuple[float, float]:
+    """Mean landmark error in mm before and after a short registration of the case by these lines of IMPACT.
+
+    `mode` is ``"static"`` or ``"jacobian"``; `changes` replace parameters.
+    """
+    data = write_small_case(folder / "Data")
+    text = [line for line in MAP.splitlines() if not line.startswith(("(Impact", "(Metric"))] + lines
+    settings = {"ImpactVoxelSize0": "4"}
+    if mode == "jacobian":
+        settings = {"ImpactVoxelSize0": "2", "NumberOfSpatialSamples": "200", "NumberOfSamplesForExactGradient": "200"}
+    for key, value in (settings | changes).items():
+        text = [line for line in text if not line.startswith(f"({key} ")] + [f"({key} {value})"]
+    (data / "ParameterMap.txt").write_text("\n".join(text) + "\n")
+    assert main(["run", "--data", str(data), "--out", str(folder / "Out"), "--quiet", "--device", "cpu"]) == 0
+    errors = json.loads((folder / "Out" / "registration.json").read_text())["landmarks_mm"]
+    return errors["before"]["mean"], errors["after"]["mean"]

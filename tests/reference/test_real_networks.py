@@ -1,7 +1,6 @@
 """Trained networks of the shared folder: inspected, verified, exported through our own path, and registered with."""
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from elastix_impact.runs.run_case import run_case
 from elastix_impact.transforms.resample import resample
 from elastix_impact.zoo.load import load_model
 from obelisk_unet import LAYERS, trained_obelisk_unet
-from small_case import MAP, write_small_case
+from small_case import registered_with_lines
 
 pytestmark = [
     pytest.mark.shared,
@@ -78,19 +77,8 @@ def test_real_networks_are_inspected_verified_and_used(
     (verdict,) = json.loads(capsys.readouterr().out)
     assert verdict["static"]["fit"]
     assert verdict["jacobian"]["fit"]
-    before, after = _registered(tmp_path, verdict["static"]["map_lines"])
+    before, after = registered_with_lines(tmp_path, verdict["static"]["map_lines"], "static", {})
     assert after < 0.8 * before
-
-
-def _registered(folder: Path, lines: list[str]) -> tuple[float, float]:
-    """Mean landmark error in mm before and after a short registration with these lines in the map."""
-    data = write_small_case(folder / "Data")
-    kept = [line for line in MAP.splitlines() if not line.startswith(("(Impact", "(Metric"))]
-    adapted = [re.sub(r"(\(ImpactVoxelSize0)[^)]*", r"\1 4", line) for line in lines]
-    (data / "ParameterMap.txt").write_text("\n".join([*kept, *adapted]) + "\n")
-    assert main(["run", "--data", str(data), "--out", str(folder / "Out"), "--quiet", "--device", "cpu"]) == 0
-    errors = json.loads((folder / "Out" / "registration.json").read_text())["landmarks_mm"]
-    return errors["before"]["mean"], errors["after"]["mean"]
 
 
 class MeshNetOfConformedHeads(nn.Module):

@@ -13,7 +13,7 @@ import pytest
 from elastix_impact.cli.main import main
 from nnunet_folder import write_folder
 from published_weights import anatomix, dinov2, hiera, of_dinov2_authors, of_sam_authors, saved
-from small_case import MAP, write_small_case
+from small_case import registered_with_lines
 
 Exporter = Callable[[Path], list[str]]
 """Writes the published weights below a folder; returns the words of `models export` after the family."""
@@ -92,20 +92,5 @@ def test_from_weights_to_a_registration(name: str, tmp_path: Path, capsys: pytes
     for mode in ("static", "jacobian"):
         assert verdict[mode]["fit"], verdict[mode]["faults"]
         changes = CHANGES.get(name, {}).get(mode, {})
-        before, after = _registered(tmp_path / mode, verdict[mode]["map_lines"], mode, changes)
+        before, after = registered_with_lines(tmp_path / mode, verdict[mode]["map_lines"], mode, changes)
         assert after < 0.8 * before, mode
-
-
-def _registered(folder: Path, lines: list[str], mode: str, changes: dict[str, str]) -> tuple[float, float]:
-    """Mean landmark error in mm before and after a short registration with these lines in the map."""
-    data = write_small_case(folder / "Data")
-    text = [line for line in MAP.splitlines() if not line.startswith(("(Impact", "(Metric"))] + lines
-    settings = {"ImpactVoxelSize0": "4"}
-    if mode == "jacobian":
-        settings = {"ImpactVoxelSize0": "2", "NumberOfSpatialSamples": "200", "NumberOfSamplesForExactGradient": "200"}
-    for key, value in (settings | changes).items():
-        text = [line for line in text if not line.startswith(f"({key} ")] + [f"({key} {value})"]
-    (data / "ParameterMap.txt").write_text("\n".join(text) + "\n")
-    assert main(["run", "--data", str(data), "--out", str(folder / "Out"), "--quiet", "--device", "cpu"]) == 0
-    errors = json.loads((folder / "Out" / "registration.json").read_text())["landmarks_mm"]
-    return errors["before"]["mean"], errors["after"]["mean"]

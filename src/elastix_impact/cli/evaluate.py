@@ -92,7 +92,7 @@ def _check_pairs(arguments: argparse.Namespace) -> None:
 def _judged(arguments: argparse.Namespace, transform: "AbstractTransform") -> "Judged":
     from elastix_impact.io.images import read_image
     from elastix_impact.io.masks import read_mask
-    from elastix_impact.io.points import landmarks_of_both, pair_landmarks, read_points
+    from elastix_impact.io.points import read_landmark_pair
     from elastix_impact.runs.evaluate import Judged, read_label_pair
 
     fixed, moving = (None if p is None else read_image(p) for p in (arguments.fixed_image, arguments.moving_image))
@@ -101,10 +101,7 @@ def _judged(arguments: argparse.Namespace, transform: "AbstractTransform") -> "J
     landmarks, names = None, ()
     if arguments.fixed_points is not None:
         moving_grid = moving.grid if moving is not None else labels[1].grid if labels else None
-        first, second = landmarks_of_both(
-            read_points(arguments.fixed_points, grid), read_points(arguments.moving_points, moving_grid)
-        )
-        landmarks, names = pair_landmarks(first, second), first.labels or ()
+        landmarks, names = read_landmark_pair(arguments.fixed_points, arguments.moving_points, grid, moving_grid)
     mask = None if arguments.fixed_mask is None or grid is None else read_mask(arguments.fixed_mask, grid)
     return Judged(
         transform, fixed=fixed, moving=moving, fixed_mask=mask, landmarks=landmarks, names=names, labels=labels

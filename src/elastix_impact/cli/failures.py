@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import json
 import signal
 import sys
 import traceback
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from elastix_impact.errors import ElastixImpactError
+from elastix_impact.runs.json_text import write_event
 
 BAD_INPUT = 2
 FAILED = 1
@@ -113,14 +113,13 @@ def say_note(text: str) -> None:
 def say_end(**facts: object) -> None:
     """Say that a run has ended, to programs only."""
     if _as_json.get():
-        _write(json.dumps({"event": "end", **facts}, default=str))
+        write_event(sys.stderr, "end", **facts)
 
 
 def _say(event: str, line: str, text: str) -> None:
-    _write(json.dumps({"event": event, "message": text}) if _as_json.get() else line)
-
-
-def _write(line: str) -> None:
+    if _as_json.get():
+        write_event(sys.stderr, event, message=text)
+        return
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
 

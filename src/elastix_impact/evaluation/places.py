@@ -1,6 +1,7 @@
 """At which voxels of an image a measure is taken: all of them, or every nth along each axis."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import torch
@@ -32,7 +33,7 @@ class Places:
     step: int
     in_mask: bool
 
-    @property
+    @cached_property
     def world_points(self) -> Tensor:
         """World points in mm, float64 (N, D)."""
         return self.grid.voxel_points(self.flat)

@@ -14,6 +14,7 @@ from elastix_impact.typing import FeatureVolume
 
 from .formats import KNOWN_SUFFIXES
 from .images import grid_of, read_file
+from .itk_images import itk_image_on
 
 
 def is_field_file(path: Path) -> bool:
@@ -65,8 +66,4 @@ def transform_of_field(image: sitk.Image, path: Path) -> BSplineTransform:
 def field_to_itk(displacements: FeatureVolume, grid: Grid) -> sitk.Transform:
     """ITK's displacement field transform of displacements (D, (z, )y, x) in mm on `grid`."""
     vectors = np.ascontiguousarray(np.moveaxis(displacements.double().numpy(), 0, -1))
-    image = sitk.GetImageFromArray(vectors, isVector=True)
-    image.SetSpacing(grid.spacing)
-    image.SetOrigin(grid.origin)
-    image.SetDirection([value for row in grid.direction for value in row])
-    return sitk.DisplacementFieldTransform(image)
+    return sitk.DisplacementFieldTransform(itk_image_on(grid, vectors, vector=True))

@@ -12,6 +12,7 @@ from elastix_impact.geometry.grid import Grid
 
 from .atomic import output_errors, written_whole
 from .formats import FLAT_SUFFIXES, HEADER_SUFFIXES, KNOWN_SUFFIXES, essence, library_chatter_off, missing_part
+from .itk_images import itk_image_on
 from .pixels import numpy_type
 
 _DATA_SUFFIXES = {".mhd": (".raw", ".zraw"), ".nhdr": (".raw", ".raw.gz")}
@@ -40,10 +41,7 @@ def write_image(path: Path, data: Tensor, grid: Grid, pixel_type: str = "short",
     check_format(path, grid)
     vector = data.ndim == grid.dimension + 1
     array = _cast(data.detach().cpu().numpy(), pixel_type)
-    image = sitk.GetImageFromArray(np.moveaxis(array, 0, -1) if vector else array, isVector=vector)
-    image.SetSpacing(grid.spacing)
-    image.SetOrigin(grid.origin)
-    image.SetDirection([value for row in grid.direction for value in row])
+    image = itk_image_on(grid, np.moveaxis(array, 0, -1) if vector else array, vector=vector)
     with output_errors(path):
         if not path.parent.is_dir():
             raise FileNotFoundError(2, "the folder does not exist")

@@ -1,10 +1,12 @@
-"""SimpleITK's images in memory, there and back."""
+"""SimpleITK's images in memory."""
 
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import SimpleITK as sitk
 
+from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 
 from .atomic import output_errors
@@ -23,8 +25,13 @@ def write_itk_image(path: Path, image: Any) -> None:
 
 def to_itk_image(image: Image) -> sitk.Image:
     """A SimpleITK image of the same numbers at the same place."""
-    found = sitk.GetImageFromArray(image.data.cpu().numpy())
-    found.SetSpacing(image.grid.spacing)
-    found.SetOrigin(image.grid.origin)
-    found.SetDirection([value for row in image.grid.direction for value in row])
-    return found
+    return itk_image_on(image.grid, image.data.cpu().numpy())
+
+
+def itk_image_on(grid: Grid, array: np.ndarray, *, vector: bool = False) -> sitk.Image:
+    """The SimpleITK image of an array ((z, )y, x), or with `vector` ((z, )y, x, C), on a grid."""
+    image = sitk.GetImageFromArray(array, isVector=vector)
+    image.SetSpacing(grid.spacing)
+    image.SetOrigin(grid.origin)
+    image.SetDirection([value for row in grid.direction for value in row])
+    return image

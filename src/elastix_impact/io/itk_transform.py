@@ -16,6 +16,7 @@ from elastix_impact.typing import FeatureVolume
 
 from .atomic import written_whole
 from .displacement_field import field_to_itk, is_field_file, read_displacement_field
+from .itk_images import itk_image_on
 from .itk_reading import read_itk_transform
 from .transform_file import TransformRecord, read_transform_chain, read_transform_file
 
@@ -140,11 +141,6 @@ def _to_itk(transform: AbstractTransform, path: Path) -> sitk.Transform:
 
 def _spline_to_itk(transform: BSplineTransform) -> sitk.Transform:
     grid = transform.grid
-    images = []
-    for coordinate in transform.coefficients.reshape(grid.dimension, *grid.shape):
-        image = sitk.GetImageFromArray(coordinate.detach().numpy())
-        image.SetSpacing(grid.spacing)
-        image.SetOrigin(grid.origin)
-        image.SetDirection([value for row in grid.direction for value in row])
-        images.append(image)
+    coordinates = transform.coefficients.reshape(grid.dimension, *grid.shape)
+    images = [itk_image_on(grid, coordinate.detach().numpy()) for coordinate in coordinates]
     return sitk.BSplineTransform(images, transform.order)

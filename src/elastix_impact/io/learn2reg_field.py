@@ -1,6 +1,5 @@
 """Displacement fields as the Learn2Reg challenge wants them: ``disp_XXXX_YYYY.nii.gz``, voxels, (x, y, z, 3)."""
 
-import os
 from pathlib import Path
 
 import nibabel as nib
@@ -9,7 +8,7 @@ import numpy as np
 from elastix_impact.errors import OutputError
 from elastix_impact.geometry.grid import Frame, Grid
 
-from .atomic import output_errors
+from .atomic import output_errors, written_whole
 
 SUFFIXES = (".nii.gz", ".nii", ".npz")
 
@@ -29,15 +28,14 @@ def write_learn2reg_field(path: Path, displacement: np.ndarray, grid: Grid) -> P
             where=str(path),
             expected="disp_XXXX_YYYY.nii.gz (fixed subject, moving subject), .nii or .npz",
         )
-    temporary = path.with_name(f".{os.getpid()}{path.name}")
     values = displacement.astype(np.float32)
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as temporary:
         if suffix == ".npz":
             np.savez_compressed(temporary, values)
         else:
             nib.save(nib.Nifti1Image(values, _affine(grid)), temporary)  # pyright: ignore[reportPrivateImportUsage]
-        temporary.replace(path)
     return path
 
 

@@ -141,6 +141,25 @@ def pair_landmarks(fixed: Landmarks, moving: Landmarks) -> tuple[Points, Points]
     return fixed.world_points, moving.world_points
 
 
+def read_landmark_pair(
+    fixed: Path, moving: Path, fixed_grid: Grid | None, moving_grid: Grid | None
+) -> tuple[tuple[Points, Points], tuple[str, ...]]:
+    """Two files as points that belong together, (N, D) each, and their names as far as the fixed ones have labels.
+
+    Raises
+    ------
+    LandmarkError
+        As `read_points` and `pair_landmarks` do; they say what the grids are for.
+
+    Warns
+    -----
+    InputWarning
+        As `landmarks_of_both` and `pair_landmarks` do.
+    """
+    first, second = landmarks_of_both(read_points(fixed, fixed_grid), read_points(moving, moving_grid))
+    return pair_landmarks(first, second), first.labels or ()
+
+
 def write_points(path: Path, world_points: Points, labels: Sequence[str] | None = None) -> None:
     """Write world points in mm (N, D) in the form of the suffix, as `read_points` knows them; raises OutputError."""
     path = Path(path)

@@ -11,7 +11,7 @@ from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
 from elastix_impact.io.itk_transform import read_initial_transform
 from elastix_impact.io.masks import read_mask
-from elastix_impact.io.points import landmarks_of_both, pair_landmarks, read_points
+from elastix_impact.io.points import read_landmark_pair
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan, StagePlan
 from elastix_impact.transforms.base import AbstractTransform
@@ -136,8 +136,7 @@ def _landmarks(case: Case, fixed_grid: Grid, moving_grid: Grid) -> tuple[Landmar
     paths = _both(case.fixed_points, case.moving_points, "landmarks of both images are needed for the landmark errors")
     if paths is None:
         return None, ()
-    fixed, moving = landmarks_of_both(read_points(paths[0], fixed_grid), read_points(paths[1], moving_grid))
-    return pair_landmarks(fixed, moving), fixed.labels or ()
+    return read_landmark_pair(*paths, fixed_grid, moving_grid)
 
 
 def _labels(case: Case, dimension: int) -> tuple[Image, Image] | None:

@@ -2,12 +2,18 @@
 
 import json
 import math
-from typing import Any
+from typing import Any, TextIO
 
 
 def json_text(value: Any) -> str:
     """Indented JSON with a line end; numbers that JSON lacks (NaN, infinity) become null."""
     return json.dumps(_finite(value), indent=1, default=str) + "\n"
+
+
+def write_event(stream: TextIO, event: str, **facts: Any) -> None:
+    """One line of a stream of events (``--progress json``); numbers as in `json_text`."""
+    stream.write(json.dumps(_finite({"event": event, **facts}), default=str) + "\n")
+    stream.flush()
 
 
 def _finite(value: Any) -> Any:

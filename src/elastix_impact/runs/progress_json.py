@@ -1,30 +1,21 @@
 """How far a registration is, one JSON object per line, for programs that show it themselves."""
 
-import json
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO, final
 
-from torch import Tensor
-
-from elastix_impact.geometry.grid import Grid
 from elastix_impact.parameters.plan import StagePlan
+from elastix_impact.registration.observe import NullObserver
 from elastix_impact.registration.result import IterationRecord, LevelRecord
 from elastix_impact.transforms.base import AbstractTransform
+
+from .json_text import write_event
 
 SECONDS_BETWEEN_ITERATIONS = 0.1
 
 
-def write_event(stream: TextIO, event: str, **facts: Any) -> None:
-    """One line; numbers that JSON lacks become null."""
-    known = {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in facts.items()}
-    stream.write(json.dumps({"event": event, **known}, default=str) + "\n")
-    stream.flush()
-
-
 @final
-class JsonProgress:
+class JsonProgress(NullObserver):
     """Events ``stage``, ``phase``, ``level``, ``iteration`` (at most ten per second) and ``level_end``.
 
     Parameters
@@ -32,8 +23,6 @@ class JsonProgress:
     stages
         How many maps there are, for `fraction`: the share in [0, 1] of all levels' iterations that is done.
     """
-
-    wants_parameters = False
 
     def __init__(self, stream: TextIO, stages: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream, self._stages, self._clock = stream, stages, clock
@@ -69,10 +58,6 @@ class JsonProgress:
                 eta_seconds=round(elapsed / done - elapsed, 1),
             )  # fmt: skip
         return False
-
-    def on_feature_map(self, name: str, features: Tensor, grid: Grid) -> None:
-        """Do nothing."""
-        del name, features, grid
 
     def on_level_end(self, record: LevelRecord, transform: AbstractTransform) -> None:
         """Say how the level ended."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from elastix_impact.errors import InputError
 
-from .normalization import ChannelStandard
+from .normalization import ChannelStandard, check_colour_picture
 from .timm_models import import_timm
 from .weights import load_weights, read_weights
 from .write import write_model
@@ -68,10 +68,7 @@ class PatchTokens(nn.Module):
         direction: Tensor = UNKNOWN,  # (D, D) direction cosines; not needed
     ) -> list[Tensor]:  # (N, channels, y / 14, x / 14) each, rounded up
         """The layers, in order."""
-        if x.dim() != 4:
-            raise RuntimeError(f"expected 2 spatial axes, got {x.dim() - 2}")
-        if x.size(1) != 3:
-            raise RuntimeError(f"expected input to have 3 channels, but got {x.size(1)} channels")
+        check_colour_picture(x)
         wanted = max(int(nb_layers), 1)
         patches = self.projection(whole_patches(self.normalize(x, stats), 14))
         height, width = patches.size(2), patches.size(3)

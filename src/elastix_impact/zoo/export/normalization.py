@@ -84,3 +84,11 @@ class ChannelStandard(nn.Module):
     def forward(self, x: Tensor, stats: Tensor) -> Tensor:  # (N, C, *spatial), (4,) or empty
         """The scaled intensities, shaped like `x`."""
         return (self.unit_range(x, stats) - self.mean) / self.deviation
+
+
+def check_colour_picture(x: Tensor) -> None:  # (N, 3, y, x)
+    """Raise RuntimeError unless `x` is what `ChannelStandard` scales in 2-D; inside a model's `forward`."""
+    if x.dim() != 4:
+        raise RuntimeError(f"expected 2 spatial axes, got {x.dim() - 2}")
+    if x.size(1) != 3:
+        raise RuntimeError(f"expected input to have 3 channels, but got {x.size(1)} channels")
