@@ -10,8 +10,8 @@ from torch.nn.functional import max_pool3d
 
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
-from elastix_impact.runs.phantom import landmark_points
-from elastix_impact.runs.phantom_anatomy import body, chest, motion, random_waves
+from elastix_impact.phantoms.anatomy import body, chest, motion, random_waves
+from elastix_impact.phantoms.case import landmark_points
 from elastix_impact.transforms.base import AbstractTransform
 
 FIXED = Grid.axis_aligned((60, 50, 50), (4.0, 4.0, 4.0), (-118.0, -98.0, -98.0))

@@ -18,7 +18,7 @@ _HOMES = {
     "Registration": "api.registration",
     "RegistrationResult": "registration.result",
     "StopReason": "registration.result",
-    "apply_transform": "runs.apply",
+    "apply_transform": "applying.apply",
     "export_feature_model": "zoo.export.feature_module",
     "export_mind": "zoo.export.mind",
     "inspect_model": "zoo.inspect",

@@ -2,6 +2,7 @@ from ._version import __version__ as __version__
 from .api.register import register as register
 from .api.registration import Registration as Registration
 from .api.watch import IterationState as IterationState
+from .applying.apply import apply_transform as apply_transform
 from .errors import ElastixImpactError as ElastixImpactError
 from .evaluation.landmarks import target_registration_error as target_registration_error
 from .geometry.grid import Grid as Grid
@@ -17,7 +18,6 @@ from .parameters.resolve import plan_or_raise as plan_or_raise
 from .parameters.text import read_parameter_map as read_parameter_map
 from .registration.result import RegistrationResult as RegistrationResult
 from .registration.result import StopReason as StopReason
-from .runs.apply import apply_transform as apply_transform
 from .transforms.inverse import invert_points as invert_points
 from .transforms.resample import resample as resample
 from .zoo.export.feature_module import export_feature_model as export_feature_model

@@ -167,7 +167,7 @@ def test_a_failing_measure_never_costs_the_result(data: Path, tmp_path: Path, ca
     def broken(*_: object) -> None:
         raise ValueError("all is vanity")
 
-    monkeypatch.setattr("elastix_impact.runs.evaluate.compare_intensities", broken)
+    monkeypatch.setattr("elastix_impact.judging.evaluate.compare_intensities", broken)
     out = tmp_path / "Out"
     assert main(["run", "--data", str(data), "--out", str(out), "--quiet"]) == 0
     assert "could not be judged: all is vanity" in capsys.readouterr().err

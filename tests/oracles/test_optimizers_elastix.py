@@ -11,12 +11,12 @@ from elastix_steps import PARAMETERS, itk_image, noise
 from metric_cases import GRIDS, OFFSET, Pair, make_pair, start_transform
 
 from elastix_impact.cli.main import main
+from elastix_impact.observers.iteration_table import header_line, row_line
 from elastix_impact.parameters.resolve import plan_or_raise
 from elastix_impact.parameters.text import parse_parameter_text, write_parameter_text
 from elastix_impact.registration.observe import NullObserver
 from elastix_impact.registration.register import register
 from elastix_impact.registration.result import IterationRecord, LevelRecord, RegistrationResult, StopReason
-from elastix_impact.runs.iteration_table import header_line, row_line
 from elastix_impact.transforms.base import AbstractTransform
 from small_case import write_small_case
 

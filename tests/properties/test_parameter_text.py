@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from elastix_impact.errors import ParameterMapError
-from elastix_impact.parameters.raw import RawParameterMap
-from elastix_impact.parameters.text import Value, parse_parameter_text, write_parameter_text
+from elastix_impact.parameters.raw import RawParameterMap, Value
+from elastix_impact.parameters.text import parse_parameter_text, write_parameter_text
 from elastix_impact.parameters.toml import parse_parameter_toml, write_parameter_toml
 
 NAMES = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_size=20).filter(

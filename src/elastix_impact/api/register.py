@@ -12,10 +12,10 @@ from pathlib import Path
 from elastix_impact.errors import InputError, RegistrationFailedError
 from elastix_impact.io.atomic import output_errors
 from elastix_impact.io.warning import InputWarning
+from elastix_impact.observers.progress import showing_progress
 from elastix_impact.parameters.presets import DEFAULT
 from elastix_impact.runs.case import Case
 from elastix_impact.runs.presets import facts_of, find_preset, write_preset
-from elastix_impact.runs.progress import showing_progress
 from elastix_impact.runs.run_case import run_case
 
 from .inputs import ImageLike, Parameters, PointsLike, image_file, map_files, points_file

@@ -10,11 +10,11 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from elastix_impact.applying.apply import apply_transform
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
 from elastix_impact.io.itk_images import to_itk_image
 from elastix_impact.io.itk_transform import read_initial_transform
-from elastix_impact.runs.apply import apply_transform
 from elastix_impact.runs.record import RunRecord
 from elastix_impact.transforms.base import AbstractTransform
 
@@ -123,4 +123,4 @@ class Registration:
         """A table and a picture, for notebooks."""
         from .notebook import html_of
 
-        return html_of(self)
+        return html_of(self.out, f"{self.summary()}; {self.record['seconds'].get('total', 0.0):.1f} s")

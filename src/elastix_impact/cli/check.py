@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elastix_impact.runs.json_text import json_text
+from elastix_impact.io.json_text import json_text
 
 from .check_text import effective_table, explanation, level_table, unknown_name
 from .common import add_trust_option, trusted_models
@@ -79,8 +79,8 @@ def _with_models(path: Path, resolution: "Resolution", arguments: argparse.Names
     """The resolution with what speaks against the models of its plan."""
     from dataclasses import replace
 
+    from elastix_impact.diagnosis.check_models import check_models
     from elastix_impact.parameters.text import read_parameter_map
-    from elastix_impact.runs.check_models import check_models
 
     if resolution.plan is None:
         return resolution

@@ -87,8 +87,8 @@ def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence
 
     `warned` holds the warnings said before, for the record.
     """
-    from elastix_impact.runs.gpu import CONTAINER, gpu_line
-    from elastix_impact.runs.progress import showing_progress
+    from elastix_impact.diagnosis.gpu import CONTAINER, gpu_line
+    from elastix_impact.observers.progress import showing_progress
     from elastix_impact.runs.run_case import run_case
 
     form = "none" if arguments.quiet else arguments.progress
@@ -119,7 +119,7 @@ def exit_code(record: "RunRecord") -> int:
 
 def report_text(record: "RunRecord") -> str:
     """What was measured, and the files of the run, those of single levels only counted."""
-    from elastix_impact.runs.evaluation_text import evaluation_text
+    from elastix_impact.judging.text import evaluation_text
 
     table = evaluation_text(record.evaluation) + "\n\n" if record.evaluation else ""
     final = [name for name in record.files if not _PER_LEVEL.search(name)]

@@ -21,9 +21,7 @@ def run_completion(arguments: argparse.Namespace) -> int:
     """Print the script on stdout; exit code 0."""
     import shtab
 
-    from .main import build_parser
-
-    parser = build_parser()
+    parser: argparse.ArgumentParser = arguments.parser
     _complete_files(parser, shtab.FILE, shtab.DIRECTORY)
     sys.stdout.write(shtab.complete(parser, shell=arguments.shell))
     return 0

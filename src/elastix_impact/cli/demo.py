@@ -21,7 +21,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run_demo(arguments: argparse.Namespace) -> int:
     """Make the case in DIR/Data, register it into DIR/Out; exit code 1 if the landmarks did not come closer."""
-    from elastix_impact.runs.phantom import make_demo_case
+    from elastix_impact.phantoms.case import make_demo_case
 
     data, out = arguments.folder / "Data", arguments.folder / "Out"
     make_demo_case(data)

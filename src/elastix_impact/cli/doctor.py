@@ -4,7 +4,7 @@ import argparse
 import sys
 from dataclasses import asdict
 
-from elastix_impact.runs.json_text import json_text
+from elastix_impact.io.json_text import json_text
 
 from .failures import FAILED
 
@@ -25,7 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run_doctor(arguments: argparse.Namespace) -> int:
     """Print the findings as they come; exit code 0, or 1 if one is bad."""
-    from elastix_impact.runs.doctor import examine
+    from elastix_impact.diagnosis.doctor import examine
 
     findings = []
     for finding in examine():

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elastix_impact.runs.json_text import json_text
+from elastix_impact.io.json_text import json_text
 
 from .failures import say_warning
 
 if TYPE_CHECKING:
     from elastix_impact.evaluation.summary import EvaluationSummary
     from elastix_impact.geometry.grid import Grid
-    from elastix_impact.runs.evaluate import Judged
+    from elastix_impact.judging.evaluate import Judged
     from elastix_impact.transforms.base import AbstractTransform
 
 DESCRIPTION = """\
@@ -59,9 +59,9 @@ def run_evaluate(arguments: argparse.Namespace) -> int:
     """Print the tables (or JSON) on stdout; exit code 0."""
     _check_pairs(arguments)
     from elastix_impact.io.itk_transform import read_initial_transform
+    from elastix_impact.judging.evaluate import evaluate
+    from elastix_impact.judging.text import evaluation_text
     from elastix_impact.runs.collect_warnings import collecting_warnings
-    from elastix_impact.runs.evaluate import evaluate
-    from elastix_impact.runs.evaluation_text import evaluation_text
 
     with collecting_warnings([], say_warning):
         back = None if arguments.inverse_transform is None else read_initial_transform(arguments.inverse_transform)
@@ -93,7 +93,7 @@ def _judged(arguments: argparse.Namespace, transform: "AbstractTransform") -> "J
     from elastix_impact.io.images import read_image
     from elastix_impact.io.masks import read_mask
     from elastix_impact.io.points import read_landmark_pair
-    from elastix_impact.runs.evaluate import Judged, read_label_pair
+    from elastix_impact.judging.evaluate import Judged, read_label_pair
 
     fixed, moving = (None if p is None else read_image(p) for p in (arguments.fixed_image, arguments.moving_image))
     labels = arguments.fixed_labels and read_label_pair(arguments.fixed_labels, arguments.moving_labels)
@@ -113,7 +113,7 @@ def _learn2reg(arguments: argparse.Namespace, judged: "Judged") -> dict[str, obj
     if not arguments.learn2reg and arguments.learn2reg_field is None:
         return {}
     from elastix_impact.io.learn2reg_field import write_learn2reg_field
-    from elastix_impact.runs.learn2reg import learn2reg_displacement, learn2reg_measures
+    from elastix_impact.judging.learn2reg import learn2reg_displacement, learn2reg_measures
 
     fixed, moving = _grids(arguments, judged)
     assert judged.transform is not None
@@ -139,7 +139,7 @@ def _challenge_text(challenge: dict[str, object]) -> str:
 
 
 def _write(folder: Path, summary: "EvaluationSummary", content: Mapping[str, object]) -> None:
-    from elastix_impact.runs.evaluation_files import FILE_NAME, evaluation_files
+    from elastix_impact.judging.files import FILE_NAME, evaluation_files
     from elastix_impact.runs.folder import RunFolder
 
     out = RunFolder.open(folder, create=True)

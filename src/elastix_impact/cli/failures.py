@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from elastix_impact.errors import ElastixImpactError
-from elastix_impact.runs.json_text import write_event
+from elastix_impact.io.json_text import write_event
 
 BAD_INPUT = 2
 FAILED = 1

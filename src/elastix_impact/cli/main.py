@@ -70,7 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in words
     words = [word for word in words if word != "--debug"]
     with exit_codes(debug=debug) as outcome:
-        arguments = build_parser().parse_args(words)
+        parser = build_parser()
+        arguments = parser.parse_args(words)
+        arguments.parser = parser
         arguments.command_line = ("elastix-impact", *words)
         if getattr(arguments, "progress", None) == "json":
             talk_json()

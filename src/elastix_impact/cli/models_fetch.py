@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from elastix_impact.runs.json_text import json_text
+from elastix_impact.io.json_text import json_text
 
 from .failures import say
 

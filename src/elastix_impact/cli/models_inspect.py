@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from elastix_impact.runs.json_text import json_text
+from elastix_impact.io.json_text import json_text
 
 from .failures import BAD_INPUT, say_warning
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from elastix_impact.runs.json_text import json_text
+from elastix_impact.io.json_text import json_text
 
 DESCRIPTION = (
     "Lists the presets of `register --preset`, or prints the parameter maps of one: for a pair of images with -f and "

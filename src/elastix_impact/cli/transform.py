@@ -54,8 +54,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run_transform(arguments: argparse.Namespace) -> int:
     """Write the results and name them on stdout; exit code 0."""
-    from elastix_impact.runs.apply_files import apply_to_files
-    from elastix_impact.runs.apply_request import ApplyRequest
+    from elastix_impact.applying.files import apply_to_files
+    from elastix_impact.applying.request import ApplyRequest
     from elastix_impact.runs.collect_warnings import collecting_warnings
 
     request = ApplyRequest(

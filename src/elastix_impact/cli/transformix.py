@@ -80,14 +80,14 @@ def _missing_parts(arguments: ElastixArguments) -> int:
 
 
 def _apply(arguments: ElastixArguments, words: Sequence[str]) -> None:
+    from elastix_impact.applying import transformix
     from elastix_impact.errors import InputError
-    from elastix_impact.runs import apply_transformix
 
     values = arguments.values
     if "-def" in values and "-ipp" in values:
         raise InputError("-def and -ipp mean the same", where="command line", remedy="Give -def only")
     points = values.get("-def", values.get("-ipp"))
-    case = apply_transformix.TransformixCase(
+    case = transformix.TransformixCase(
         transform=Path(values["-tp"]),
         out=Path(values["-out"]),
         image=arguments.path("-in"),
@@ -99,7 +99,7 @@ def _apply(arguments: ElastixArguments, words: Sequence[str]) -> None:
         log_level=values.get("-loglevel", "info"),
     )
     command = ("elastix-impact", "transformix", *words)
-    apply_transformix.run_transformix(case, command=command, log_echo=sys.stdout, on_warning=say_warning)
+    transformix.run_transformix(case, command=command, log_echo=sys.stdout, on_warning=say_warning)
 
 
 def _is_all(values: dict[str, str], key: str) -> bool:

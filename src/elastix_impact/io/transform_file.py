@@ -7,7 +7,8 @@ from typing import Literal, final
 from elastix_impact.errors import InputError, ParameterMapError, TransformFileError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.parameters.problems import Problem, raise_if_errors
-from elastix_impact.parameters.text import Value, read_parameter_map, write_parameter_text
+from elastix_impact.parameters.raw import Value
+from elastix_impact.parameters.text import read_parameter_map, write_parameter_text
 from elastix_impact.parameters.toml import write_parameter_toml
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from elastix_impact.errors import InputError, TransformFileError
 from elastix_impact.geometry.grid import Grid, Row
-from elastix_impact.parameters.raw import RawParameterMap
-from elastix_impact.parameters.text import Value
+from elastix_impact.parameters.raw import RawParameterMap, Value
 from elastix_impact.transforms.affine import AffineLogTransform, AffineTransform
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.bspline import BSplineTransform

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import final
 
 from .problems import Problem
+
+Value = str | float | int | bool
+"""One value of a parameter."""
+
+UNDECODED = re.compile("[\udc80-\udcff]")
+"""What the decoder puts in place of bytes that are not UTF-8. Comments may hold any."""
 
 
 @final

@@ -9,14 +9,11 @@ from pathlib import Path
 from elastix_impact.errors import InputError
 
 from .problems import Problem, raise_if_errors
-from .raw import RawEntry, RawParameterMap
-
-Value = str | float | int | bool
+from .raw import UNDECODED, RawEntry, RawParameterMap, Value
+from .toml import parse_parameter_toml
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
-UNDECODED = re.compile("[\udc80-\udcff]")
-"""What the decoder puts in place of bytes that are not UTF-8. Comments may hold any."""
 _TOKEN = re.compile(r'\s*(?:"([^"]*)"|([^\s"()]+))')
 
 
@@ -39,8 +36,6 @@ def read_parameter_map(path: Path) -> RawParameterMap:
     if "\0" in text:
         raise InputError("the file is not text", where=str(path), expected="a parameter map (.txt or .toml)")
     if Path(path).suffix.lower() == ".toml":
-        from .toml import parse_parameter_toml
-
         return parse_parameter_toml(text, str(path))
     return parse_parameter_text(text, str(path))
 

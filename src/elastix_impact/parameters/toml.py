@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from .problems import Problem, raise_if_errors
-from .raw import RawEntry, RawParameterMap
-from .text import UNDECODED, Value
+from .raw import UNDECODED, RawEntry, RawParameterMap, Value
 
 _PLACE = re.compile(r" \(at line (\d+), column \d+\)$")
 

@@ -1,4 +1,4 @@
 """`runs`: one case end to end: files in, files out.
 
-Depends on registration, evaluation and io; cli depends on it.
+Depends on registration, judging, observers and io; applying, report, cli and api depend on it.
 """

@@ -13,13 +13,13 @@ from elastix_impact.io.itk_transform import read_initial_transform
 from elastix_impact.io.masks import read_mask
 from elastix_impact.io.points import read_landmark_pair
 from elastix_impact.io.warning import InputWarning
+from elastix_impact.judging.evaluate import Judged, read_label_pair
 from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan, StagePlan
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
 
 from .case import Case
 from .checks import check_dimensions, check_masks, check_overlap
-from .evaluate import Judged, read_label_pair
 from .record import image_facts
 
 Landmarks = tuple[Points, Points]

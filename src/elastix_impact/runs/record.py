@@ -17,11 +17,10 @@ from elastix_impact import __version__
 from elastix_impact.evaluation.landmarks import LandmarkSummary
 from elastix_impact.evaluation.summary import EvaluationSummary
 from elastix_impact.geometry.image import Image
+from elastix_impact.io.json_text import json_text
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.parameters.reader import EffectiveValue
 from elastix_impact.registration.result import RegistrationResult
-
-from .json_text import json_text
 
 Status = Literal["running", "complete", "failed", "interrupted", "error"]
 
@@ -80,7 +79,7 @@ class RunRecord:
     inputs
         Facts per role: path, and for images size (voxels), spacing (mm), origin (mm), direction.
     evaluation
-        What the result was measured by, None before that; see `runs.evaluate`.
+        What the result was measured by, None before that; see `judging.evaluate`.
     files
         Names of the files written into `out`, in order.
     """

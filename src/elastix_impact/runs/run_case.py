@@ -11,6 +11,11 @@ import torch
 
 from elastix_impact.errors import ElastixImpactError
 from elastix_impact.io.warning import InputWarning
+from elastix_impact.judging.evaluate import EVALUATION_FAILURES, evaluate
+from elastix_impact.judging.files import evaluation_files
+from elastix_impact.judging.text import evaluation_text
+from elastix_impact.observers.log import LogObserver, RunLog
+from elastix_impact.observers.log_text import duration, footer, header, stage_header
 from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, StagePlan
 from elastix_impact.registration.observe import Observer
 from elastix_impact.registration.register import register
@@ -20,16 +25,11 @@ from elastix_impact.transforms.base import AbstractTransform
 from .case import Case
 from .collect_warnings import collecting_warnings
 from .device import choose_device, choose_threads, torch_settings
-from .evaluate import EVALUATION_FAILURES, evaluate
-from .evaluation_files import evaluation_files
-from .evaluation_text import evaluation_text
 from .folder import RunFolder
 from .handed_on import run_handed_on
 from .inputs import CaseInputs, read_inputs
-from .log import LogObserver, RunLog
-from .log_text import duration, footer, header, stage_header
 from .plans import CasePlan, FindModel, find_models, plan_case, resolve_for
-from .record import FILE_NAME, RunRecord, StageRecord
+from .record import FILE_NAME, RunRecord, StageRecord, versions
 from .stage import Stage
 from .stage_files import StageFilesObserver
 from .transform_files import TransformFiles
@@ -81,7 +81,7 @@ def run_case(
     record.out, record.files = folder.path, folder.files
     record.threads, record.deterministic = choose_threads(case.threads), case.deterministic
     with _recorded(record, folder, case, log_echo) as log:
-        log.info(header(case, plan, record))
+        log.info(_header(case, plan, record))
         with collecting_warnings(record.warnings, _told(log, on_warning)):
             inputs = read_inputs(case, plan.stages[0])
             record.inputs = inputs.facts()
@@ -99,6 +99,13 @@ def _device(case: Case, plan: StagePlan) -> torch.device:
     for note in notes:
         warnings.warn(note, InputWarning, stacklevel=2)
     return device
+
+
+def _header(case: Case, plan: CasePlan, record: RunRecord) -> str:
+    return header(
+        versions(), started=record.started, threads=record.threads, command=record.command, files=case.input_files(),
+        out=record.out, remarks=[*(f"WARNING: {text}" for text in record.warnings), *plan.hints],
+    )  # fmt: skip
 
 
 def _told(log: RunLog, on_warning: Callable[[str], None] | None) -> Callable[[str], None]:
@@ -132,7 +139,7 @@ def _recorded(record: RunRecord, folder: RunFolder, case: Case, echo: TextIO | N
         raise
     finally:
         record.seconds["total"] = time.perf_counter() - began
-        log.info(footer(record))
+        log.info(footer(record.landmarks, record.seconds["total"]))
         if record.status != "complete":
             log.error(f"the run is not complete ({record.status}): {record.message}")
         log.close()

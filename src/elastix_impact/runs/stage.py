@@ -10,6 +10,7 @@ from torch import Tensor
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.io.atomic import output_errors
 from elastix_impact.io.images import write_image
+from elastix_impact.observers.log import RunLog
 from elastix_impact.parameters.plan import RegistrationPlan, StagePlan
 from elastix_impact.registration.build import pyramid_image
 from elastix_impact.transforms.base import AbstractTransform
@@ -18,7 +19,6 @@ from elastix_impact.transforms.resample import resample
 
 from .folder import RunFolder
 from .inputs import CaseInputs
-from .log import RunLog
 from .transform_files import TransformFiles
 
 

@@ -6,11 +6,11 @@ from typing import final
 from torch import Tensor
 
 from elastix_impact.geometry.grid import Grid
+from elastix_impact.observers.iteration_table import header_line, row_line
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.registration.result import IterationRecord, LevelRecord
 from elastix_impact.transforms.base import AbstractTransform
 
-from .iteration_table import header_line, row_line
 from .stage import Stage
 
 

@@ -17,8 +17,8 @@ pytest.importorskip("itk", reason="itk-elastix is not installed")
 
 from elastix_impact.errors import RegistrationFailedError
 from elastix_impact.io.transform_file import read_transform_file
+from elastix_impact.observers.progress import BarProgress, LineProgress
 from elastix_impact.runs.case import Case
-from elastix_impact.runs.progress import BarProgress, LineProgress
 from elastix_impact.runs.record import RunRecord
 from elastix_impact.runs.run_case import run_case
 

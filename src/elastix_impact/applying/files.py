@@ -13,14 +13,14 @@ from elastix_impact.io.images import read_image, read_labels
 from elastix_impact.io.itk_transform import write_itk_field, write_itk_transform
 from elastix_impact.io.mesh import read_mesh, write_mesh
 from elastix_impact.io.points import read_points, write_points
+from elastix_impact.runs.device import choose_threads, torch_settings
 from elastix_impact.transforms.dense import determinants, displacement_field, inverse_jacobian_field, jacobian_field
 from elastix_impact.transforms.inverse import invert_linear
 
 from .apply import apply_transform, carry_mesh_points, carry_points
-from .apply_request import ApplyRequest
-from .apply_scope import Scope, residual_note
-from .apply_targets import Target, make_room, plan_targets
-from .device import choose_threads, torch_settings
+from .request import ApplyRequest
+from .scope import Scope, residual_note
+from .targets import Target, make_room, plan_targets
 
 
 @final

@@ -4,8 +4,8 @@ import io
 
 import torch
 
+from elastix_impact.observers.progress import BarProgress, LineProgress, showing_progress
 from elastix_impact.registration.result import IterationRecord
-from elastix_impact.runs.progress import BarProgress, LineProgress, showing_progress
 from elastix_impact.transforms.translation import TranslationTransform
 
 TRANSFORM = TranslationTransform(torch.zeros(3, dtype=torch.float64))

@@ -23,18 +23,18 @@ from elastix_impact.io.pixels import numpy_type
 from elastix_impact.io.points import read_points
 from elastix_impact.io.transform_file import TransformRecord, read_transform_chain, read_transform_file
 from elastix_impact.io.warning import InputWarning
+from elastix_impact.observers.log import RunLog
+from elastix_impact.observers.log_text import duration
+from elastix_impact.runs.collect_warnings import collecting_warnings
+from elastix_impact.runs.device import choose_threads, torch_settings
+from elastix_impact.runs.folder import RunFolder
+from elastix_impact.runs.inputs import without_direction
+from elastix_impact.runs.record import versions
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.dense import determinants, displacement_field, jacobian_field
 from elastix_impact.transforms.resample import resample
 
 from .apply import SPLINE_ORDERS, carry_mesh_points, carry_points, check_dimension
-from .collect_warnings import collecting_warnings
-from .device import choose_threads, torch_settings
-from .folder import RunFolder
-from .inputs import without_direction
-from .log import RunLog
-from .log_text import duration
-from .record import versions
 
 LOG_NAME = "transformix.log"
 

@@ -4,12 +4,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO, final
 
+from elastix_impact.io.json_text import write_event
 from elastix_impact.parameters.plan import StagePlan
 from elastix_impact.registration.observe import NullObserver
 from elastix_impact.registration.result import IterationRecord, LevelRecord
 from elastix_impact.transforms.base import AbstractTransform
-
-from .json_text import write_event
 
 SECONDS_BETWEEN_ITERATIONS = 0.1
 

@@ -2,28 +2,35 @@
 
 import platform
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .case import Case
-from .plans import CasePlan
-from .record import RunRecord, versions
+from elastix_impact.evaluation.landmarks import LandmarkSummary
 
 RULE = "-" * 73
 
 
-def header(case: Case, plan: CasePlan, record: RunRecord) -> str:
-    """Version, machine, command line, inputs, and what was said so far."""
-    names = versions()
+def header(
+    versions: Mapping[str, str],
+    *,
+    started: str,
+    threads: int,
+    command: Sequence[str],
+    files: Mapping[str, Path],
+    out: Path,
+    remarks: Sequence[str],
+) -> str:
+    """Versions by name (`elastix_impact` too), machine, command line, input files by role, what was said so far."""
+    names = dict(versions)
     lines = [
         f"elastix-impact version: {names.pop('elastix_impact')}",
-        f"elastix-impact is started at {record.started}.",
+        f"elastix-impact is started at {started}.",
         "Versions: " + ", ".join(f"{name} {version}" for name, version in names.items()),
-        f"Runs at: {platform.node()}, {platform.platform()}, {record.threads} threads",
-        f"Command-line arguments: {shlex.join(record.command)}",
-        *(f"{role}: {path}" for role, path in case.input_files().items()),
-        f"output folder: {record.out}",
-        *(f"WARNING: {text}" for text in record.warnings),
-        *plan.hints,
+        f"Runs at: {platform.node()}, {platform.platform()}, {threads} threads",
+        f"Command-line arguments: {shlex.join(command)}",
+        *(f"{role}: {path}" for role, path in files.items()),
+        f"output folder: {out}",
+        *remarks,
     ]
     return "\n".join(lines)
 
@@ -43,15 +50,15 @@ def stage_header(number: int, source: Path) -> str:
     )
 
 
-def footer(record: RunRecord) -> str:
-    """The end: landmark errors, files, and total time."""
+def footer(landmarks: Mapping[str, LandmarkSummary], seconds: float) -> str:
+    """The end: landmark errors by when they were measured, and the total time."""
     lines = [RULE, ""]
-    for name, summary in record.landmarks.items():
+    for name, summary in landmarks.items():
         lines.append(
             f"TRE {name}: mean {summary.mean:.3f} mm, SD {summary.sd:.3f}, median {summary.median:.3f}, "
             f"95th percentile {summary.p95:.3f}, maximum {summary.maximum:.3f} ({summary.n} landmarks)"
         )
-    lines.append(f"Total time elapsed: {duration(record.seconds['total'])}.")
+    lines.append(f"Total time elapsed: {duration(seconds)}.")
     return "\n".join(lines)
 
 

@@ -7,8 +7,8 @@ import torch
 
 from elastix_impact.io.images import read_image
 from elastix_impact.io.points import read_points
-from elastix_impact.runs.phantom import GRID, DemoCase, landmark_points, make_demo_case, parameter_map_text
-from elastix_impact.runs.phantom_anatomy import body, chest, inverse_motion, motion, random_waves
+from elastix_impact.phantoms.anatomy import body, chest, inverse_motion, motion, random_waves
+from elastix_impact.phantoms.case import GRID, DemoCase, landmark_points, make_demo_case, parameter_map_text
 
 
 @pytest.fixture(scope="module")

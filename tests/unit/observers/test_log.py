@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from elastix_impact.errors import OutputError
+from elastix_impact.observers.log import LogObserver, RunLog
+from elastix_impact.observers.log_text import duration
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.registration.result import IterationRecord, LevelRecord
-from elastix_impact.runs.log import LogObserver, RunLog
-from elastix_impact.runs.log_text import duration
 from elastix_impact.transforms.translation import TranslationTransform
 
 TRANSFORM = TranslationTransform(torch.zeros(3, dtype=torch.float64))

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from elastix_impact.observers.iteration_table import header_line, row_line
 from elastix_impact.parameters.plan import GradientDescentPlan, RegistrationPlan
 from elastix_impact.registration.result import IterationRecord
-from elastix_impact.runs.iteration_table import header_line, row_line
 
 GRADIENT_DESCENT = GradientDescentPlan(
     maximum_number_of_iterations=12, maximum_number_of_sampling_attempts=0, sp_a=0.001, sp_A=20.0, sp_alpha=0.602

@@ -14,12 +14,12 @@ from typing import Literal, final
 
 import torch
 
+from elastix_impact.runs.device import choose_threads, present_devices
+from elastix_impact.runs.record import versions
 from elastix_impact.zoo.load import sixteen_bits
 from elastix_impact.zoo.memory import free_memory
 
-from .device import choose_threads, present_devices
 from .gpu import cuda_version, gpu_line
-from .record import versions
 from .self_test import try_device
 
 Verdict = Literal["ok", "note", "bad"]

@@ -10,7 +10,7 @@ from elastix_impact.io.atomic import output_errors
 from elastix_impact.io.formats import KNOWN_SUFFIXES
 from elastix_impact.io.images import check_file
 
-from .apply_request import ApplyRequest
+from .request import ApplyRequest
 
 Kind = Literal["image", "labels", "points", "mesh", "field", "jacobian"]
 

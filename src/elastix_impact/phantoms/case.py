@@ -14,7 +14,7 @@ from elastix_impact.io.images import write_image
 from elastix_impact.io.points import write_points
 from elastix_impact.zoo.export.mind import export_mind, mind_file_name
 
-from .phantom_anatomy import body, chest, inverse_motion, motion, random_waves
+from .anatomy import body, chest, inverse_motion, motion, random_waves
 
 GRID = Grid.axis_aligned((96, 80, 80), (2.5, 2.5, 2.5), (-118.75, -98.75, -98.75))
 """Where both images lie: 240 x 200 x 200 mm."""

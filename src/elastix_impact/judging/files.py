@@ -9,8 +9,7 @@ import torch
 
 from elastix_impact.evaluation.labels import LabelSummary
 from elastix_impact.evaluation.summary import EvaluationSummary, LandmarkErrors
-
-from .json_text import json_text
+from elastix_impact.io.json_text import json_text
 
 FILE_NAME, LANDMARKS_NAME, LABELS_NAME = "evaluation.json", "landmarks.csv", "labels.csv"
 

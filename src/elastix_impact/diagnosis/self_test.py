@@ -11,9 +11,8 @@ from elastix_impact.geometry.image import Image
 from elastix_impact.parameters.resolve import plan_or_raise
 from elastix_impact.parameters.text import parse_parameter_text
 from elastix_impact.registration.register import register
+from elastix_impact.runs.device import choose_threads, torch_settings
 from elastix_impact.zoo.export.mind import export_mind
-
-from .device import choose_threads, torch_settings
 
 GRID = Grid.axis_aligned((32, 32, 32), (4.0, 4.0, 4.0), (-62.0, -62.0, -62.0))
 SHIFT = (6.0, -5.0, 4.0)

@@ -16,7 +16,7 @@ from elastix_impact.transforms.dense import inverse_on
 from elastix_impact.transforms.inverse import Inversion
 
 from .apply import Direction
-from .apply_request import ApplyRequest
+from .request import ApplyRequest
 
 
 @final
