@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from elastix_impact.cli.main import main
-from elastix_impact.diagnosis.gpu import CONTAINER, gpu_line
 from elastix_impact.diagnosis import doctor
+from elastix_impact.diagnosis.gpu import CONTAINER, gpu_line
 from small_case import write_small_case
 
 

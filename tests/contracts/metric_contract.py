@@ -167,5 +167,4 @@ class MetricContract(ABC):
         transform, world_points = transform.to(torch.float32), sample_points(dimension).float()
         self.gradient(metric, transform, world_points)
         with no_host_synchronisation():
-            metric.begin_iteration(1, transform)
-            self.gradient(metric, transform, world_points)
+            self.gradient(metric.begin_iteration(1, transform), transform, world_points)

@@ -23,6 +23,7 @@ from elastix_impact.optimizers.base import AbstractOptimizer
 from elastix_impact.optimizers.gradient_descent import GradientDescentSettings, StandardGradientDescent
 from elastix_impact.optimizers.regular_step import RegularStepGradientDescent, RegularStepSettings
 from elastix_impact.registration import loop
+from elastix_impact.registration.advance import Advance, LoopSettings
 from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.samplers.joint import JointSampler
 from elastix_impact.samplers.random import RandomCoordinateSampler, RandomSampler
@@ -130,17 +131,18 @@ OPTIMIZERS: dict[str, AbstractOptimizer[Any]] = {
 
 
 def _run(metric: AbstractMetric, transform: AbstractTransform, sampler: AbstractSampler, optimizer: Any) -> None:
-    settings = loop.LoopSettings(
+    settings = LoopSettings(
         iterations=3, new_samples_every_iteration=True, required_ratio_of_valid_samples=0.25,
         maximum_number_of_sampling_attempts=3, keep_parameters=False,
     )  # fmt: skip
-    loop.run_loop(metric, transform, sampler, optimizer, settings, torch.Generator(), lambda _: False)
+    advance = Advance(metric, transform, sampler, optimizer, settings, torch.Generator())
+    loop.run_loop(advance, advance.begin(), settings, lambda _: False, lambda _: None)
 
 
 @pytest.fixture
 def table_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading the finished block of rows is the one wait that is meant."""
-    monkeypatch.setattr(loop._Table, "take", lambda _self, _first: [])
+    monkeypatch.setattr(loop, "_fetched", lambda _unread, _first: ([], []))
 
 
 def _guarded(metric: AbstractMetric, transform: str = "spline", sampler: str = "coordinate", by: str = "asgd") -> None:

@@ -1,7 +1,7 @@
 """Several metrics at once: their weighted sum."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import torch
@@ -71,10 +71,27 @@ class CombinedMetric(AbstractMetric):
             )
         self._terms, self._relative = tuple(terms), use_relative_weights
 
-    def begin_iteration(self, iteration: int, transform: AbstractTransform) -> None:
-        """Tell every metric."""
-        for term in self._terms:
-            term.metric.begin_iteration(iteration, transform)
+    def begin_iteration(self, iteration: int, transform: AbstractTransform) -> "CombinedMetric":
+        """The sum of what each metric becomes."""
+        return self._with([term.metric.begin_iteration(iteration, transform) for term in self._terms])
+
+    def carried(self) -> dict[str, Tensor]:
+        """That of each metric, under its name."""
+        return {f"{term.name}/{key}": value for term in self._terms for key, value in term.metric.carried().items()}
+
+    def with_carried(self, carried: Mapping[str, Tensor], transform: AbstractTransform) -> "CombinedMetric":
+        """The sum of the metrics with theirs."""
+        own: dict[str, dict[str, Tensor]] = {term.name: {} for term in self._terms}
+        for name, value in carried.items():
+            term_name, _, key = name.partition("/")
+            own[term_name][key] = value
+        return self._with([term.metric.with_carried(own[term.name], transform) for term in self._terms])
+
+    def _with(self, metrics: Sequence[AbstractMetric]) -> "CombinedMetric":
+        if all(metric is term.metric for metric, term in zip(metrics, self._terms)):
+            return self
+        terms = [replace(term, metric=metric) for term, metric in zip(self._terms, metrics)]
+        return CombinedMetric(terms, use_relative_weights=self._relative)
 
     def use_less_memory(self) -> bool:
         """Ask the metrics in turn until one can."""

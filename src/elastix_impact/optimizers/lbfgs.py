@@ -6,7 +6,7 @@ mixes gradients of different samples into its memory; elastix's parameters need 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, final
 
 import torch
@@ -133,6 +133,7 @@ class Lbfgs(AbstractLineSearchOptimizer[LbfgsState]):
             maximum_trials=self._settings.line_search_iterations,
         )
         there, length = search.best.found, search.best.step
+        search = replace(search, best=search.best._replace(found=None))  # gradients of old places are not kept
         new_gradient = self._scaled(there.gradient)
         state = self._remembering(state, direction * length, new_gradient - gradient)
         reached = self._moved(parameters, direction, length) if length else parameters

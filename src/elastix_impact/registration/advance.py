@@ -1,147 +1,97 @@
-"""One iteration: from parameters and points to better parameters, and what the table says of it."""
+"""One iteration: from a loop's state to the next, and to nothing else."""
 
-import math
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Any, final
+import time
+from dataclasses import dataclass, replace
+from typing import final
 
 import torch
-from torch import Tensor
 
-from elastix_impact.metrics.base import AbstractMetric, MetricValue
-from elastix_impact.optimizers.base import AbstractLineSearchOptimizer, AbstractOptimizer, Evaluation, LineSearchReport
+from elastix_impact.metrics.base import AbstractMetric
+from elastix_impact.optimizers.base import AbstractOptimizer
+from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.transforms.base import AbstractTransform
 
-from .measure import value_and_gradient
+from .state import LoopState, UnreadRow
+from .stepping import AbstractStepping, AnyOptimizer, GradientStepping, LineSearchStepping, Step
 
 
 @final
-@dataclass(frozen=True, eq=False)
-class Advanced:
-    """An iteration's outcome; all tensors but `parameters` (P,) and the metric's are scalars on the loop's device.
+@dataclass(frozen=True, kw_only=True)
+class LoopSettings:
+    """How long a level runs and when it gives up.
 
-    Attributes
-    ----------
-    parameters
-        After the step.
-    measured, gradient_norm
-        Before the step; after it where the step was found by a line search.
-    time, step_size, stopped
-        See `AbstractOptimizer`.
-    search
-        How a line search found the step, None without one.
+    `maximum_number_of_sampling_attempts` is how many iterations in a row may have too few valid samples.
+    `features_change` says that the metric at one place may differ between iterations, apart from new samples.
     """
 
-    parameters: Tensor
-    measured: MetricValue
-    gradient_norm: Tensor
-    time: Tensor
-    step_size: Tensor
-    stopped: Tensor
-    search: LineSearchReport | None = None
-
-    def numbers(self) -> Tensor:
-        """A row of the table, to be read by `registration.loop`: the metric's parts come last."""
-        measured = self.measured
-        numbers = [
-            measured.value.detach(), self.time, self.step_size, self.gradient_norm, measured.valid_fraction,
-            self.stopped, *measured.parts.values(),
-        ]  # fmt: skip
-        return torch.stack([number.to(torch.float32) for number in numbers])
-
-
-class AbstractAdvance(ABC):
-    """Makes the iterations of one level, one after the other."""
-
-    @abstractmethod
-    def advance(self, parameters: Tensor, world_points: Tensor) -> Advanced:
-        """One iteration from `parameters` (P,) with samples at `world_points` (N, D) in mm."""
+    iterations: int
+    new_samples_every_iteration: bool
+    required_ratio_of_valid_samples: float
+    maximum_number_of_sampling_attempts: int
+    keep_parameters: bool
+    features_change: bool = False
 
 
 @final
-class GradientAdvance(AbstractAdvance):
-    """A step from the gradient; nothing waits for the device. Where too few samples are valid the gradient is zero."""
-
-    def __init__(
-        self,
-        metric: AbstractMetric,
-        transform: AbstractTransform,
-        optimizer: AbstractOptimizer[Any],
-        required_ratio_of_valid_samples: float,
-    ) -> None:
-        self._metric, self._transform, self._optimizer = metric, transform, optimizer
-        self._required_ratio = required_ratio_of_valid_samples
-        self._state = optimizer.init(transform.parameters)
-
-    def advance(self, parameters: Tensor, world_points: Tensor) -> Advanced:
-        """One step."""
-        optimizer = self._optimizer
-        measured, gradient = value_and_gradient(self._metric, self._transform, parameters, world_points)
-        norm = torch.linalg.vector_norm(gradient)
-        usable = (measured.valid_fraction >= self._required_ratio) & torch.isfinite(norm)
-        parameters, state = optimizer.step(parameters, torch.where(usable, gradient, 0.0), self._state)
-        self._state = state
-        return Advanced(
-            parameters, measured, norm, optimizer.time(state), optimizer.step_size(state), optimizer.stopped(state)
-        )
-
-
-@final
-class LineSearchAdvance(AbstractAdvance):
-    """A line search, along which the metric must not change: it draws the same channels and planes at each trial.
+class Advance:
+    """Makes the iterations of one level; the same state always leads to the same next one.
 
     Parameters
     ----------
+    metric, transform, sampler, optimizer, settings
+        The level's parts; the transform is in the loop's frame at the level's start.
     generator
-        Set back before each evaluation to where it was when the iteration began, or the level if nothing `changes`.
-    changes
-        Whether the metric at one place may differ between iterations: with new samples or features. Otherwise it is not
-        measured twice where one line ends and the next begins.
+        Set to the state's own before each iteration; what draws from it was given it when it was made.
     """
 
     def __init__(
         self,
         metric: AbstractMetric,
         transform: AbstractTransform,
-        optimizer: AbstractLineSearchOptimizer[Any],
-        required_ratio_of_valid_samples: float,
+        sampler: AbstractSampler,
+        optimizer: AnyOptimizer,
+        settings: LoopSettings,
         generator: torch.Generator,
-        *,
-        changes: bool,
     ) -> None:
-        self._metric, self._transform, self._optimizer = metric, transform, optimizer
-        self._required_ratio, self._generator, self._changes = required_ratio_of_valid_samples, generator, changes
-        self._state = optimizer.init(transform.parameters)
-        self._seed = generator.get_state()
-        self._here: Evaluation | None = None
-        self._time = 0
+        self._metric, self._transform, self._sampler = metric, transform, sampler
+        self._settings, self._generator = settings, generator
+        self._stepping = self._stepping_of(optimizer)
+        self.waits_for_the_device = not isinstance(optimizer, AbstractOptimizer)
 
-    def advance(self, parameters: Tensor, world_points: Tensor) -> Advanced:
-        """One line search, none where the metric can't be used."""
-        if self._here is None or self._changes:
-            self._seed = self._generator.get_state()
-            self._here = self._evaluate(parameters, world_points)
-        if math.isfinite(self._here.value):
-            parameters, self._here, self._state = self._optimizer.step(
-                parameters, self._here, lambda place: self._evaluate(place, world_points), self._state
-            )
-        self._time += 1
-        report = self._optimizer.report(self._state) if math.isfinite(self._here.value) else None
-        return Advanced(
-            parameters,
-            self._here.found,
-            torch.linalg.vector_norm(self._here.gradient),
-            parameters.new_tensor(self._time - 1),
-            parameters.new_tensor(report.search.best.step if report else 0.0),
-            parameters.new_tensor(self._optimizer.stopped(self._state)),
-            report,
-        )
+    def begin(self) -> LoopState:
+        """The state before the first iteration."""
+        points, parameters = self._sampler.draw(self._generator), self._transform.parameters
+        seed, now = self._generator.get_state(), time.perf_counter()
+        return LoopState(0, parameters, points, self._metric, self._stepping.begin(parameters), seed, now)
 
-    def _evaluate(self, parameters: Tensor, world_points: Tensor) -> Evaluation:
-        """The metric, infinite where it can't be used."""
-        self._generator.set_state(self._seed)
-        measured, gradient = value_and_gradient(self._metric, self._transform, parameters, world_points)
-        numbers = [measured.value.detach(), measured.valid_fraction, torch.linalg.vector_norm(gradient)]
-        value, fraction, norm = torch.stack([number.to(torch.float32) for number in numbers]).tolist()
-        usable = fraction >= self._required_ratio and math.isfinite(value) and math.isfinite(norm)
-        return Evaluation(value if usable else math.inf, gradient, measured)
+    def restored(self, saved: dict[str, object]) -> LoopState:
+        """The state that `LoopState.saved` gave."""
+        return self.begin().restored(saved, self._transform)
+
+    def advance(self, state: LoopState) -> LoopState:
+        """One iteration."""
+        self._generator.set_state(state.generator)
+        points = state.points
+        if state.iteration and self._settings.new_samples_every_iteration:
+            points = self._sampler.draw(self._generator)
+        metric = state.metric.begin_iteration(state.iteration, self._transform.with_parameters(state.parameters))
+        step = self._stepping.step(metric, state.parameters, points, state.optimizer)
+        now = time.perf_counter()
+        return replace(
+            state, iteration=state.iteration + 1, parameters=step.parameters, points=points, metric=metric,
+            optimizer=step.state, generator=self._generator.get_state(), clock=now,
+            unread=(*state.unread, self._row(step, (now - state.clock) * 1e3)),
+        )  # fmt: skip
+
+    def _row(self, step: Step, milliseconds: float) -> UnreadRow:
+        parameters = step.parameters.double().cpu() if self._settings.keep_parameters else None
+        return UnreadRow(step.numbers(), tuple(step.measured.parts), milliseconds, parameters, step.search)
+
+    def _stepping_of(self, optimizer: AnyOptimizer) -> AbstractStepping:
+        """What makes the steps of this kind of optimiser."""
+        settings, ratio = self._settings, self._settings.required_ratio_of_valid_samples
+        if isinstance(optimizer, AbstractOptimizer):
+            return GradientStepping(self._transform, optimizer, ratio)
+        anew = settings.new_samples_every_iteration and self._sampler.is_random
+        changes = anew or settings.features_change
+        return LineSearchStepping(self._transform, optimizer, ratio, self._generator, changes=changes)

@@ -5,7 +5,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import final
 
 import torch
@@ -19,14 +19,18 @@ from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
 
+from .advance import Advance, LoopSettings
 from .build import Images
 from .build_metric import FindModel, Landmarks, MetricContext
-from .loop import LoopResult, LoopSettings, run_loop
+from .keep import Keeper
+from .loop import run_loop
 from .measure import with_enough_memory
 from .observe import Observer
-from .parts import build_all_images, build_parts, draws_anew
+from .parts import LevelParts, build_all_images, build_parts, draws_anew
 from .result import IterationRecord, LevelRecord
 from .start import refined_transform
+from .state import LoopState, RegistrationState
+from .stepping import AnyOptimizer
 from .steps import Settings, build_optimizer
 
 
@@ -49,52 +53,88 @@ class Phases:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
 
-def run_level(
-    plan: RegistrationPlan,
-    level: int,
-    images: Images,
-    landmarks: Landmarks | None,
-    initial: AbstractTransform | None,
-    current: AbstractTransform,
-    find_model: FindModel,
-    device: torch.device,
-    generator: torch.Generator,
-    observers: Sequence[Observer],
-) -> tuple[AbstractTransform, LevelRecord]:
-    """Optimise `current` at one level; it comes in and goes back float64 in the world frame on the CPU."""
-    step, fixed = plan.levels[level], images[0]
-    centre = fixed.grid.centre
-    phases = Phases(level, observers)
+@final
+@dataclass(frozen=True, eq=False)
+class RegistrationTask:
+    """What one map has to register, and with what; see `register`. Images are those that the plan sees, world frame."""
 
-    def context() -> MetricContext:
-        shifted = None if landmarks is None else _landmarks_in_loop_frame(landmarks, centre, device)
-        return MetricContext(level, template, find_model, generator, _sink(observers, centre), shifted)
+    plan: RegistrationPlan
+    images: Images
+    landmarks: Landmarks | None
+    initial: AbstractTransform | None
+    find_model: FindModel
+    device: torch.device
+    generator: torch.Generator
+    observers: Sequence[Observer]
+    keeper: Keeper
 
+    @property
+    def centre(self) -> Row:
+        """World point in mm that is the origin of the loop's frame."""
+        return self.images[0].grid.centre
+
+
+def run_level(task: RegistrationTask, state: RegistrationState) -> RegistrationState:
+    """Make the level that comes next, or go on with it; the state after it has its record as the last one."""
+    level, step = state.level, task.plan.levels[state.level]
+    phases = Phases(level, task.observers)
+    task.generator.set_state(state.generator)
     with phases.phase("pyramid"):
-        current = refined_transform(plan, level, current, fixed.grid, initial)
-        template = _in_loop_frame(plan, current, initial, centre, device)
-        built_images = build_all_images(plan, level, images, device)
+        current = refined_transform(task.plan, level, state.current, task.images[0].grid, task.initial)
+        template = _in_loop_frame(task, current)
+        built_images = build_all_images(task.plan, level, task.images, task.device)
     with phases.phase("features"):
-        parts = build_parts(step, built_images, device, context())
-        first_points = parts.sampler.draw(generator)
+        parts = build_parts(step, built_images, task.device, _metric_context(task, level, template))
+        first_points = parts.sampler.draw(task.generator)
         with torch.no_grad():
             with_enough_memory(parts.metric, lambda: parts.metric.evaluate(template, first_points))
     with phases.phase("estimation"):
-        optimizer, settings = build_optimizer(plan, level, parts, template, generator)
+        optimizer, settings = build_optimizer(task.plan, level, parts, template, task.generator)
     facts = _facts(current, parts.sampler)
-    for observer in observers:
+    for observer in task.observers:
         observer.on_level_start(level, step.optimizer.maximum_number_of_iterations, current, facts)
     with phases.phase("loop"):
-        wants_parameters = any(observer.wants_parameters for observer in observers)
-        loop_settings = _loop_settings(step, keep_parameters=wants_parameters)
+        end = _loop(task, state, current, template, parts, optimizer)
+    reached = current.with_parameters(end.parameters.detach().double().cpu())
+    record = _record(level, end, parts.sampler, reached, phases.seconds, settings)
+    return RegistrationState(level + 1, reached, end.generator, (*state.records, record))
 
-        def report(rows: Sequence[IterationRecord]) -> bool:
-            answers = [observer.on_iterations(level, rows, current) for observer in observers]
-            return any(answers)
 
-        outcome = run_loop(parts.metric, template, parts.sampler, optimizer, loop_settings, generator, report)
-    reached = current.with_parameters(outcome.parameters.detach().double().cpu())
-    return reached, _record(level, outcome, parts.sampler, reached, phases.seconds, settings)
+def _loop(
+    task: RegistrationTask,
+    state: RegistrationState,
+    current: AbstractTransform,
+    template: AbstractTransform,
+    parts: LevelParts,
+    optimizer: AnyOptimizer,
+) -> LoopState:
+    """The level's loop, from its beginning or from where it was kept; kept when it is due, and if it is interrupted."""
+    wants_parameters = any(observer.wants_parameters for observer in task.observers)
+    settings = _loop_settings(task.plan.levels[state.level], keep_parameters=wants_parameters)
+    advance = Advance(parts.metric, template, parts.sampler, optimizer, settings, task.generator)
+    latest = advance.begin() if state.loop is None else advance.restored(state.loop)
+
+    def report(rows: Sequence[IterationRecord]) -> bool:
+        answers = [observer.on_iterations(state.level, rows, current) for observer in task.observers]
+        return any(answers)
+
+    def keep(reached: LoopState) -> None:
+        nonlocal latest
+        latest = reached
+        if task.keeper.is_due():
+            task.keeper.keep(replace(state, loop=latest.saved()))
+
+    try:
+        return run_loop(advance, latest, settings, report, keep)
+    except KeyboardInterrupt:
+        task.keeper.keep(replace(state, loop=latest.saved()))
+        raise
+
+
+def _metric_context(task: RegistrationTask, level: int, template: AbstractTransform) -> MetricContext:
+    landmarks, centre = task.landmarks, task.centre
+    shifted = None if landmarks is None else _landmarks_in_loop_frame(landmarks, centre, task.device)
+    return MetricContext(level, template, task.find_model, task.generator, _sink(task.observers, centre), shifted)
 
 
 def _landmarks_in_loop_frame(landmarks: Landmarks, centre: Row, device: torch.device) -> Landmarks:
@@ -103,16 +143,14 @@ def _landmarks_in_loop_frame(landmarks: Landmarks, centre: Row, device: torch.de
     return fixed, moving
 
 
-def _in_loop_frame(
-    plan: RegistrationPlan,
-    current: AbstractTransform,
-    initial: AbstractTransform | None,
-    centre: Row,
-    device: torch.device,
-) -> AbstractTransform:
+def _in_loop_frame(task: RegistrationTask, current: AbstractTransform) -> AbstractTransform:
     """The whole transform in float32 on the device, in a world whose origin is the fixed image's centre."""
-    whole = current if initial is None else CompositeTransform(initial, current, plan.how_to_combine_transforms)
-    return whole.shifted(tuple(-c for c in centre)).to(torch.float32, device)
+    whole = (
+        current
+        if task.initial is None
+        else CompositeTransform(task.initial, current, task.plan.how_to_combine_transforms)
+    )
+    return whole.shifted(tuple(-c for c in task.centre)).to(torch.float32, task.device)
 
 
 def _sink(observers: Sequence[Observer], centre: Row) -> FeatureSink:
@@ -145,18 +183,19 @@ def _facts(current: AbstractTransform, sampler: AbstractSampler) -> dict[str, st
 
 def _record(
     level: int,
-    outcome: LoopResult,
+    end: LoopState,
     sampler: AbstractSampler,
     reached: AbstractTransform,
     seconds: dict[str, float],
     settings: Settings,
 ) -> LevelRecord:
-    rows, last = outcome.rows, outcome.last
+    rows, last = end.rows, end.last
+    assert end.stop_reason is not None
     first = rows[0] if rows else last
     return LevelRecord(
         level=level,
         iterations=len(rows),
-        stop_reason=outcome.stop_reason,
+        stop_reason=end.stop_reason,
         first_metric=first.metric if first else math.nan,
         final_metric=last.metric if last else math.nan,
         raw_metric_first=first.parts if first else {},

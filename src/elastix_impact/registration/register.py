@@ -13,10 +13,12 @@ from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
 
 from .build_metric import FindModel, Landmarks
-from .level import run_level
+from .keep import Keeper, KeepsNothing
+from .level import RegistrationTask, run_level
 from .observe import Observer
 from .result import RegistrationResult, StopReason
 from .start import starting_transform
+from .state import RegistrationState
 
 
 def register(
@@ -31,6 +33,8 @@ def register(
     find_model: FindModel,
     device: torch.device,
     observers: Sequence[Observer] = (),
+    keeper: Keeper | None = None,
+    resume_from: RegistrationState | None = None,
 ) -> RegistrationResult:
     """Register `moving` to `fixed` as the plan says.
 
@@ -48,6 +52,11 @@ def register(
         Turns a model's path as the map writes it into an existing file.
     observers
         Watch and may stop the run; they can't change its numbers.
+    keeper
+        Keeps the state at each level's end, in the loop when it is due, and before a KeyboardInterrupt passes through.
+    resume_from
+        A state that a keeper was given by a registration of the same plan and inputs on the same kind of device: the
+        result is that which it would have had.
 
     Returns
     -------
@@ -73,21 +82,22 @@ def register(
         moving_mask = None if moving_mask is None else _without_direction(moving_mask)
     for observer in observers:
         observer.on_start(plan, str(device))
-    current = starting_transform(plan, fixed, moving, initial)
-    records = []
-    for level in range(len(plan.levels)):
-        images = (fixed, moving, fixed_mask, moving_mask)
-        current, record = run_level(
-            plan, level, images, landmarks, initial, current, find_model, device, generator, observers
-        )
-        records.append(record)
+    keeper = keeper or KeepsNothing()
+    images = fixed, moving, fixed_mask, moving_mask
+    task = RegistrationTask(plan, images, landmarks, initial, find_model, device, generator, observers, keeper)
+    state = resume_from or RegistrationState(0, starting_transform(plan, fixed, moving, initial), generator.get_state())
+    while state.level < len(plan.levels):
+        state = run_level(task, state)
+        record = state.records[-1]
         for observer in observers:
-            observer.on_level_end(record, current)
+            observer.on_level_end(record, state.current)
         if record.stop_reason.is_failure or record.stop_reason is StopReason.STOPPED_BY_OBSERVER:
             break
+        keeper.keep(state)
+    current = state.current
     whole = current if initial is None else CompositeTransform(initial, current, plan.how_to_combine_transforms)
     return RegistrationResult(
-        whole, current, initial, tuple(records), records[-1].stop_reason, str(device),
+        whole, current, initial, state.records, state.records[-1].stop_reason, str(device),
         {"total": time.perf_counter() - began},
     )  # fmt: skip
 

@@ -35,9 +35,9 @@ from elastix_impact.samplers.fixed import GridSampler
 from elastix_impact.transforms.base import AbstractTransform
 
 from .build import LevelImages
-from .loop import AnyOptimizer
 from .measure import value_and_gradient
 from .parts import LevelParts, draws_anew
+from .stepping import AnyOptimizer
 
 Settings = dict[str, Any]
 """What the optimiser runs with, for the log and the record."""

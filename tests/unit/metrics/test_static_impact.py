@@ -169,11 +169,14 @@ def test_features_updated_on_the_way_still_match_at_the_true_motion(models):
     parameters = torch.tensor([1.0, -turn, 0.0, turn, 1.0, 0.0, 0.0, 0.0, 1.0, 2.0, -2.0, 3.0])
     start, true = AffineTransform(parameters, (0.0, 0.0, 0.0)), TranslationTransform(torch.tensor([2.5, -1.5, 3.5]))
     before = {name: _raw(metric, t, points)["L2 layer 0"] for name, t in (("start", start), ("true", true))}
-    metric.begin_iteration(4, CompositeTransform(_still(), start))
+    assert metric.begin_iteration(4, CompositeTransform(_still(), start)) is metric
     assert _raw(metric, true, points)["L2 layer 0"] == before["true"]
-    metric.begin_iteration(5, CompositeTransform(_still(), start))
-    assert _raw(metric, true, points)["L2 layer 0"] < 0.2 * before["start"]
-    assert _raw(metric, start, points)["L2 layer 0"] == pytest.approx(before["start"], rel=0.1)
+    updated = metric.begin_iteration(5, CompositeTransform(_still(), start))
+    assert _raw(updated, true, points)["L2 layer 0"] < 0.2 * before["start"]
+    assert _raw(updated, start, points)["L2 layer 0"] == pytest.approx(before["start"], rel=0.1)
+    assert _raw(metric, true, points)["L2 layer 0"] == before["true"], "the metric before stays as it was"
+    again = metric.with_carried(updated.carried(), CompositeTransform(_still(), start.with_parameters(parameters * 2)))
+    assert _raw(again, true, points) == _raw(updated, true, points)
 
 
 def test_subsets_change_with_the_generator_and_keep_the_mean(models):

@@ -34,8 +34,9 @@ class Probe(AbstractMetric):
         self.points: list[torch.Tensor] = []
         self.iterations: list[int] = []
 
-    def begin_iteration(self, iteration: int, transform: AbstractTransform) -> None:
+    def begin_iteration(self, iteration: int, transform: AbstractTransform) -> "Probe":
         self.iterations.append(iteration)
+        return self
 
     def use_less_memory(self) -> bool:
         return self.saves_memory

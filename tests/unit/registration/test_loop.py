@@ -11,8 +11,11 @@ from elastix_impact.metrics.base import AbstractMetric, MetricValue
 from elastix_impact.optimizers.adam import Adam, AdamSettings
 from elastix_impact.optimizers.lbfgs import Lbfgs, LbfgsSettings
 from elastix_impact.optimizers.regular_step import RegularStepGradientDescent, RegularStepSettings
-from elastix_impact.registration.loop import AnyOptimizer, LoopResult, LoopSettings, run_loop
+from elastix_impact.registration.advance import Advance, LoopSettings
+from elastix_impact.registration.loop import run_loop
 from elastix_impact.registration.result import IterationRecord, StopReason
+from elastix_impact.registration.state import LoopState
+from elastix_impact.registration.stepping import AnyOptimizer
 from elastix_impact.samplers.random import RandomCoordinateSampler
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.translation import TranslationTransform
@@ -28,9 +31,10 @@ class Bowl(AbstractMetric):
         self.seen: list[tuple[int, Tensor, float]] = []
         self.iteration = -1
 
-    def begin_iteration(self, iteration: int, transform: AbstractTransform) -> None:
+    def begin_iteration(self, iteration: int, transform: AbstractTransform) -> "Bowl":
         del transform
         self.iteration = iteration
+        return self
 
     def evaluate(self, transform: AbstractTransform, world_points: Tensor) -> MetricValue:
         drawn = float(torch.rand((), generator=self.generator))
@@ -44,17 +48,18 @@ class Bowl(AbstractMetric):
 def run(
     optimizer: AnyOptimizer, *, iterations: int = 50, anew: bool = False, noise: float = 0.0, valid: float = 1.0,
     attempts: int = 0, features_change: bool = False,
-) -> tuple[LoopResult, Bowl, list[IterationRecord]]:  # fmt: skip
+) -> tuple[LoopState, Bowl, list[IterationRecord]]:  # fmt: skip
     generator = torch.Generator().manual_seed(3)
     metric, reported = Bowl(generator, valid_fraction=valid, noise=noise), []
     settings = LoopSettings(
         iterations=iterations, new_samples_every_iteration=anew, required_ratio_of_valid_samples=0.25,
         maximum_number_of_sampling_attempts=attempts, keep_parameters=True, features_change=features_change,
     )  # fmt: skip
-    result = run_loop(
+    advance = Advance(
         metric, TranslationTransform(torch.tensor([5.0, 3.0])), RandomCoordinateSampler(GRID, None, 20, "cpu"),
-        optimizer, settings, generator, lambda rows: bool(reported.extend(rows)),
+        optimizer, settings, generator,
     )  # fmt: skip
+    result = run_loop(advance, advance.begin(), settings, lambda rows: bool(reported.extend(rows)), lambda _: None)
     return result, metric, reported
 
 
@@ -65,7 +70,7 @@ def regular_steps(shortest: float) -> RegularStepGradientDescent:
 def test_a_converged_optimiser_ends_the_level_in_the_middle_of_a_block() -> None:
     result, metric, reported = run(regular_steps(1e-3))
     assert result.stop_reason is StopReason.STEP_TOO_SMALL
-    assert result.rows == reported
+    assert list(result.rows) == reported
     assert [row.iteration for row in result.rows] == list(range(len(result.rows)))
     assert len(result.rows) % 10, "the case must stop within a block"
     assert len(result.rows) < len(metric.seen) < 50

@@ -6,7 +6,8 @@ the warped image m(T0(x)) on the fixed grid and read at x + J0^-1 (T(x) - T0(x))
 and J0 its spatial Jacobian.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from itertools import product
 from typing import final
 
@@ -99,9 +100,9 @@ class StaticImpact(AbstractMetric):
         self._bases = [
             principal_axes(m.features, layer.pca) if layer.pca else None for m, layer in zip(fixed_maps, layers)
         ]
-        self._write_maps(f"Fixed_{level}", fixed_maps)
+        self._write_maps(f"Fixed_{level}", fixed_maps, sink)
         self._fixed = self._fields(fixed_maps)
-        self._write_maps(self._role, moving_maps)
+        self._write_maps(self._role, moving_maps, sink)
         self._moving_fields = self._fields(moving_maps)
         self._warp: AbstractTransform | None = None
 
@@ -118,25 +119,39 @@ class StaticImpact(AbstractMetric):
             fields.append(Field.from_volume(features, feature_map.grid, self._feature_order))
         return fields
 
-    def _write_maps(self, role: str, maps: list[FeatureMap]) -> None:
-        if self._sink is None:
+    def _write_maps(self, role: str, maps: list[FeatureMap], sink: FeatureSink | None) -> None:
+        if sink is None:
             return
         for index, (feature_map, basis) in enumerate(zip(maps, self._bases)):
             features = feature_map.features if basis is None else project(feature_map.features, basis)
-            self._sink(f"{role}_{index}", features, feature_map.grid)
+            sink(f"{role}_{index}", features, feature_map.grid)
 
-    def begin_iteration(self, iteration: int, transform: AbstractTransform) -> None:
-        """Extract the moving features from the warped image where the update interval asks for it."""
+    def begin_iteration(self, iteration: int, transform: AbstractTransform) -> "StaticImpact":
+        """The metric with moving features of the warped image where the update interval asks for them."""
         if self._update_interval <= 0 or iteration == 0 or iteration % self._update_interval:
-            return
+            return self
+        return self._updated(transform, self._sink)
+
+    def carried(self) -> dict[str, Tensor]:
+        """The parameters of the transform at the last update."""
+        return {} if self._warp is None else {"warp": self._warp.parameters}
+
+    def with_carried(self, carried: Mapping[str, Tensor], transform: AbstractTransform) -> "StaticImpact":
+        """The metric with the features of that update, which are not written again."""
+        return self._updated(transform.with_parameters(carried["warp"]), None) if "warp" in carried else self
+
+    def _updated(self, transform: AbstractTransform, sink: FeatureSink | None) -> "StaticImpact":
+        """The metric with moving features of the image warped by `transform`."""
+        new = copy(self)
         with torch.no_grad():
-            self._warp = transform.with_parameters(transform.parameters.detach().clone())
+            new._warp = transform.with_parameters(transform.parameters.detach().clone())
             maps = _maps_of_warped_image(
-                self._moving, self._warp, self._fixed_grid, self._moving_models, self._image_order,
-                self._moving_stats, self._role, self._sink,
+                self._moving, new._warp, self._fixed_grid, self._moving_models, self._image_order,
+                self._moving_stats, self._role, sink,
             )  # fmt: skip
-            self._write_maps(self._role, maps)
-            self._moving_fields = self._fields(maps)
+            self._write_maps(self._role, maps, sink)
+            new._moving_fields = self._fields(maps)
+        return new
 
     def evaluate(self, transform: AbstractTransform, world_points: Points) -> MetricValue:
         """Sum over layers of weight times normalised distance, at the samples inside the moving domain."""
