@@ -45,6 +45,9 @@ def register(
     trusted_models: Sequence[str | PathLike[str]] = (),
     callback: Callback | None = None,
     progress: bool = False,
+    resume: bool = False,
+    checkpoint_every: float = 30.0,
+    raise_on_failure: bool = True,
 ) -> Registration:
     """Register the moving image to the fixed one, as ``elastix-impact register`` does.
 
@@ -79,6 +82,12 @@ def register(
         later stages included, and the result is what was reached.
     progress
         Whether progress is shown on stderr.
+    resume
+        Whether a run that was killed or interrupted is continued from the checkpoint that it left in `out`.
+    checkpoint_every
+        Seconds between two checkpoints in a loop, 0 = none; a temporary folder gets none.
+    raise_on_failure
+        Whether a registration that failed raises; else it is returned, and its `failure` says why.
 
     Returns
     -------
@@ -88,7 +97,7 @@ def register(
     Raises
     ------
     RegistrationFailedError
-        If it failed, e.g. because the images don't overlap; the sentence says what to do.
+        If it failed, e.g. because the images don't overlap, and `raise_on_failure`; the sentence says what to do.
     ElastixImpactError
         If images, maps or models can't be used.
 
@@ -97,6 +106,8 @@ def register(
     InputWarning
         Of what the command line warns of.
     """
+    if resume and out is None:
+        raise InputError("there is nothing to resume without a folder", remedy="Give out=, the folder of the run")
     with _folder(out) as (folder, is_temporary):
         given = folder / "inputs"
         with output_errors(folder):
@@ -121,6 +132,8 @@ def register(
             deterministic=deterministic,
             data_folder=_data_folder(data_folder, given if parameters is None else Path.cwd()),
             trusted_models=tuple(Path(one) for one in trusted_models),
+            resume=resume,
+            checkpoint_every=0.0 if is_temporary else checkpoint_every,
         )
         if not any(given.iterdir()):
             given.rmdir()
@@ -129,7 +142,7 @@ def register(
             record = run_case(case, observers=(watcher, *shown))
         for text in record.warnings:
             warnings.warn(text, InputWarning, stacklevel=2)
-        if record.status != "complete":
+        if raise_on_failure and record.status != "complete":
             raise RegistrationFailedError(
                 f"the registration failed: {record.message}", where=None if is_temporary else str(record.out)
             )

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from elastix_impact.applying.apply import apply_transform
+from elastix_impact.errors import RegistrationFailedError
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
 from elastix_impact.io.itk_images import to_itk_image
@@ -37,6 +38,8 @@ class Registration:
         Every iteration of native stages, in order.
     warnings
         Sentences that were said.
+    failure
+        Why the registration failed, as a sentence; None if it did not.
     """
 
     def __init__(self, run: RunRecord, iterations: tuple[IterationState, ...], *, is_temporary: bool) -> None:
@@ -45,17 +48,20 @@ class Registration:
         self.metrics: dict[str, Any] = {} if run.evaluation is None else run.evaluation.to_json()
         self.iterations = iterations
         self.warnings = tuple(run.warnings)
+        self.failure: str | None = None if run.status == "complete" else run.message
         if is_temporary:
             weakref.finalize(self, shutil.rmtree, self.out, ignore_errors=True)
 
     @cached_property
     def transform(self) -> AbstractTransform:
-        """The map from fixed to moving world points in mm, float64."""
+        """The map from fixed to moving world points in mm, float64; raises RegistrationFailedError if there is none."""
         return read_initial_transform(self.transform_file)
 
     @property
     def transform_file(self) -> Path:
         """The file of the last stage's transform, which names those before it; transformix and ITK read it."""
+        if self.failure is not None:
+            raise RegistrationFailedError(f"a registration that failed has no transform: {self.failure}")
         stem = f"TransformParameters.{len(self.record['stages']) - 1}"
         return next(path for path in (self.out / f"{stem}.txt", self.out / f"{stem}.toml") if path.exists())
 

@@ -1,6 +1,7 @@
 """What `run`, `register` and `demo` share: their options, running the case, and the words at the end."""
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .failures import FAILED, say, say_end, say_note, say_warning
 from .report import add_report
+from .time_limit import duration, time_limit
 
 if TYPE_CHECKING:
     from elastix_impact.runs.case import Case
@@ -34,6 +36,19 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--deterministic", action="store_true", help="the same bytes from run to run on a GPU too; a CPU always does so"
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue a killed or interrupted run from its checkpoint, if it left one",
+    )
+    parser.add_argument(
+        "--checkpoint-every", type=seconds, default=30.0, metavar="SECONDS",
+        help="time between two checkpoints (default: 30; 0: none)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--time-limit", type=duration, metavar="TIME",
+        help="stop with a checkpoint and exit code 3 after this time, e.g. 55m or 1h30m; --resume continues",
+    )  # fmt: skip
     add_trust_option(parser)
     parser.add_argument(
         "--report", action="store_true", help="make report.html, a page to look at, in the output folder"
@@ -75,6 +90,17 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def seconds(text: str) -> float:
+    """A number of seconds from 0 on, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"needs a number of seconds from 0 on, got {text!r}")
+    return value
+
+
 def seed(text: str) -> int:
     """A whole number from 0 to 2**32 - 1, for argparse."""
     if not text.isdigit() or int(text) >= 2**32:
@@ -94,7 +120,7 @@ def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence
     form = "none" if arguments.quiet else arguments.progress
     if os.environ.get(CONTAINER) and form != "none":
         say_note(gpu_line())
-    with showing_progress(sys.stderr, form, stages=len(case.maps)) as observers:
+    with showing_progress(sys.stderr, form, stages=len(case.maps)) as observers, time_limit(arguments.time_limit):
         record = run_case(
             case,
             observers=observers,

@@ -15,6 +15,7 @@ from elastix_impact.io.json_text import write_event
 
 BAD_INPUT = 2
 FAILED = 1
+OUT_OF_TIME = 3
 SIGNAL_BASE = 128
 
 _MEMORY = (
@@ -29,6 +30,10 @@ _as_json: ContextVar[bool] = ContextVar("as_json", default=False)
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, raised like Ctrl-C so that files are left marked as incomplete."""
+
+
+class TimeLimitReached(KeyboardInterrupt):
+    """The time that the caller or the cluster gives is over: raised like Ctrl-C, so that a checkpoint is written."""
 
 
 @dataclass
@@ -51,7 +56,7 @@ def exit_codes(*, debug: bool, bad_input: int = BAD_INPUT) -> Iterator[Outcome]:
     """
     outcome = Outcome()
     _as_json.set(False)
-    previous = signal.signal(signal.SIGTERM, _terminate)
+    previous = {number: signal.signal(number, handler) for number, handler in _HANDLERS.items()}
     try:
         yield outcome
     except SystemExit as end:
@@ -62,15 +67,14 @@ def exit_codes(*, debug: bool, bad_input: int = BAD_INPUT) -> Iterator[Outcome]:
         text, outcome.code = describe(error, bad_input)
         say(text)
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def describe(error: BaseException, bad_input: int = BAD_INPUT) -> tuple[str, int]:
     """The paragraph and the exit code for a failure."""
-    if isinstance(error, Terminated):
-        return "terminated; the files written so far are marked as incomplete.", SIGNAL_BASE + signal.SIGTERM
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; the files written so far are marked as incomplete.", SIGNAL_BASE + signal.SIGINT
+        return _describe_interrupt(error)
     if isinstance(error, ElastixImpactError):
         return str(error), bad_input if error.exit_code == BAD_INPUT else error.exit_code
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -84,6 +88,17 @@ def describe(error: BaseException, bad_input: int = BAD_INPUT) -> tuple[str, int
         "run again with --debug and report what it prints.",
         FAILED,
     )
+
+
+def _describe_interrupt(error: KeyboardInterrupt) -> tuple[str, int]:
+    """What stopped the run, and what continues it: whoever kept a checkpoint has noted so."""
+    what, code = "interrupted", SIGNAL_BASE + signal.SIGINT
+    if isinstance(error, Terminated):
+        what, code = "terminated", SIGNAL_BASE + signal.SIGTERM
+    if isinstance(error, TimeLimitReached):
+        what, code = f"stopped: {str(error)[:1].lower()}{str(error)[1:]}", OUT_OF_TIME
+    marked = f"{what}; the files written so far are marked as incomplete."
+    return " ".join([marked, *getattr(error, "__notes__", ())]), code
 
 
 def _is_memory(message: str) -> bool:
@@ -127,3 +142,15 @@ def _say(event: str, line: str, text: str) -> None:
 def _terminate(number: int, frame: FrameType | None) -> None:
     del number, frame
     raise Terminated
+
+
+def _end_soon(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise TimeLimitReached("SIGUSR1 said that the time is nearly over")
+
+
+_HANDLERS = {
+    signal.SIGTERM: _terminate,
+    **({signal.SIGUSR1: _end_soon} if hasattr(signal, "SIGUSR1") else {}),
+}
+"""What schedulers send: at the end of a job's time, and, where they are asked to, a while before."""

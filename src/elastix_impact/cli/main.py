@@ -26,7 +26,8 @@ from .failures import exit_codes, talk_json
 
 DESCRIPTION = "Registers medical images by what a pretrained network sees in them, with elastix parameter maps."
 EPILOG = (
-    "Exit codes: 0 done, 1 registration failed, 2 bad input. `elastix`, `transformix` have elastix's: 0, 1, 254, 255."
+    "Exit codes: 0 done, 1 registration failed, 2 bad input, 3 out of time (--resume then continues). "
+    "`elastix`, `transformix` have elastix's: 0, 1, 254, 255."
 )
 COMMANDS = (
     run,

@@ -75,6 +75,8 @@ def run_register(arguments: argparse.Namespace) -> int:
         deterministic=arguments.deterministic,
         data_folder=arguments.data or (None if arguments.map else _where_models_are()),
         trusted_models=trusted_models(arguments),
+        resume=arguments.resume,
+        checkpoint_every=arguments.checkpoint_every,
     )
     return exit_code(run_and_report(case, arguments))
 

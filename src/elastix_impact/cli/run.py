@@ -57,5 +57,7 @@ def run_folder(data: Path, out: Path, arguments: argparse.Namespace) -> "RunReco
         deterministic=arguments.deterministic,
         data_folder=data,
         trusted_models=trusted_models(arguments),
+        resume=arguments.resume,
+        checkpoint_every=arguments.checkpoint_every,
     )
     return run_and_report(case, arguments, warned)

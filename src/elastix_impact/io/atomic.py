@@ -10,8 +10,11 @@ from elastix_impact.errors import OutputError
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """A temporary path beside `path`, with its suffix, that is renamed to it when the block ends well.
+
+    With `durable` the file is on the disk before the old one goes, and its name before this returns: a machine that
+    loses power has the one or the other.
 
     Raises
     ------
@@ -22,10 +25,23 @@ def written_whole(path: Path) -> Iterator[Path]:
     with output_errors(path):
         try:
             yield temporary
+            if durable:
+                _flush(temporary)
             temporary.replace(path)
+            if durable and os.name == "posix":
+                _flush(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file, or a folder's names, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_text_whole(path: Path, text: str) -> None:

@@ -60,7 +60,9 @@ class RunLog:
     Parameters
     ----------
     path
-        The file; it is begun anew.
+        The file.
+    append
+        Whether what it holds stays; else it is begun anew.
     level
         Entries below it are left out: ``"off"``, ``"error"``, ``"warning"`` or ``"info"``.
     echo
@@ -72,11 +74,11 @@ class RunLog:
         If the file can't be written.
     """
 
-    def __init__(self, path: Path, *, level: str = "info", echo: TextIO | None = None) -> None:
+    def __init__(self, path: Path, *, append: bool = False, level: str = "info", echo: TextIO | None = None) -> None:
         self._threshold = LOG_LEVELS.index(level)
         self._echo = echo
         try:
-            self._file = path.open("w", encoding="utf-8")
+            self._file = path.open("a" if append else "w", encoding="utf-8")
         except OSError as error:
             raise OutputError(
                 f"the log can't be written: {error.strerror}", where=str(path), remedy="Give another output folder"
@@ -117,7 +119,6 @@ class LogObserver:
     def __init__(self, log: RunLog) -> None:
         self._log = log
         self._plan: RegistrationPlan | None = None
-        self._settings: list[dict[str, float]] = []
 
     def on_start(self, plan: StagePlan, device: str) -> None:
         """Remember the plan, a native one, and say where it runs."""
@@ -151,8 +152,7 @@ class LogObserver:
         """Write times, stopping condition, raw metric, and what the optimiser ran with."""
         del transform
         name = _optimizer_name(self._level_plan(record.level).optimizer)
-        numbers = {ELASTIX_NAMES[key]: float(value) for key, value in record.settings.items() if key in ELASTIX_NAMES}
-        self._settings.append(numbers)
+        numbers = _elastix_settings(record)
         others = ", ".join(
             f"{key} {_short(value)}" for key, value in record.settings.items() if key not in ELASTIX_NAMES
         )
@@ -170,19 +170,25 @@ class LogObserver:
         ]
         self._log.info("\n".join(lines))
 
-    def write_summary(self, final_metric: float) -> None:
-        """Write the last metric value, and the optimiser's settings of all levels so far as one map."""
+    def write_summary(self, levels: Sequence[LevelRecord]) -> None:
+        """Write the last metric value, and the optimiser's settings of all these levels as one map."""
         assert self._plan is not None
-        names = list(dict.fromkeys(key for level in self._settings for key in level))
-        lines = [f"\nFinal metric value  = {final_metric:.6g}"]
+        settings = [_elastix_settings(record) for record in levels]
+        names = list(dict.fromkeys(key for level in settings for key in level))
+        lines = [f"\nFinal metric value  = {levels[-1].final_metric:.6g}"]
         lines.append(f"Settings of {_optimizer_name(self._plan.levels[0].optimizer)} for all resolutions:")
         for key in names:
-            lines.append(f"( {key} {' '.join(_fixed(level[key]) for level in self._settings if key in level)} )")
+            lines.append(f"( {key} {' '.join(_fixed(level[key]) for level in settings if key in level)} )")
         self._log.info("\n".join(lines))
 
     def _level_plan(self, level: int) -> LevelPlan:
         assert self._plan is not None
         return self._plan.levels[level]
+
+
+def _elastix_settings(record: LevelRecord) -> dict[str, float]:
+    """What the optimiser ran with, under elastix's names, as far as elastix has one."""
+    return {ELASTIX_NAMES[key]: float(value) for key, value in record.settings.items() if key in ELASTIX_NAMES}
 
 
 def _fixed(value: float) -> str:

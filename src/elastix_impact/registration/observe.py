@@ -24,7 +24,7 @@ class Observer(Protocol):
         ...
 
     def on_start(self, plan: StagePlan, device: str) -> None:
-        """Called before the first level; `device` is where, or who runs a plan that is handed on."""
+        """Called before the first level; `device` is where, or who runs a plan that is handed on, or has run it."""
         ...
 
     def on_phase(self, level: int, phase: str) -> None:
@@ -39,7 +39,8 @@ class Observer(Protocol):
 
     def on_iterations(self, level: int, rows: Sequence[IterationRecord], transform: AbstractTransform) -> bool:
         """Called with the rows since the last call; returns True to stop the run. `transform` is a template
-        whose parameters are those of the level's start: combine it with `row.parameters`.
+        whose parameters are those of the level's start: combine it with `row.parameters`. Where a level is continued,
+        the first rows are those that were made before, without parameters.
         """
         ...
 

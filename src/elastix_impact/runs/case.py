@@ -28,6 +28,10 @@ class Case:
         Whether a GPU uses deterministic algorithms; a CPU always does.
     strict_gpu
         Whether a GPU that a map wishes and that is absent is an error.
+    resume
+        Whether a run that was killed or interrupted is continued from its checkpoint, if it left one in `out`.
+    checkpoint_every
+        Seconds between two checkpoints in a loop; 0 = none, not even between levels.
     log_level
         Of `elastix.log`: ``"off"``, ``"error"``, ``"warning"`` or ``"info"``.
     """
@@ -51,6 +55,8 @@ class Case:
     create_out: bool = True
     deterministic: bool = False
     strict_gpu: bool = False
+    resume: bool = False
+    checkpoint_every: float = 0.0
     log_level: str = "info"
 
     def input_files(self) -> dict[str, Path]:

@@ -80,6 +80,8 @@ class RunRecord:
         Facts per role: path, and for images size (voxels), spacing (mm), origin (mm), direction.
     evaluation
         What the result was measured by, None before that; see `judging.evaluate`.
+    resumed
+        When the run was continued from a checkpoint; `started` is the first process's then, `seconds` the last's.
     files
         Names of the files written into `out`, in order.
     """
@@ -90,6 +92,7 @@ class RunRecord:
     message: str = ""
     started: str = field(default_factory=lambda: _now())
     finished: str = ""
+    resumed: list[str] = field(default_factory=list)
     threads: int = 0
     deterministic: bool = False
     inputs: dict[str, Any] = field(default_factory=dict)
@@ -106,6 +109,12 @@ class RunRecord:
             return {}
         return self.evaluation.landmarks.summaries()
 
+    def continue_from(self, started: str, resumed: list[str], files: list[str], said: list[str]) -> None:
+        """Take over what an earlier process had recorded."""
+        self.started, self.resumed = started, [*resumed, _now()]
+        self.files.extend(name for name in files if name not in self.files)
+        self.warnings.extend(text for text in said if text not in self.warnings)
+
     def finish(self, status: Status, message: str = "") -> None:
         """Set how the run ended, and when."""
         self.status, self.message, self.finished = status, message, _now()
@@ -119,6 +128,7 @@ class RunRecord:
             "message": self.message,
             "started": self.started,
             "finished": self.finished,
+            "resumed": self.resumed,
             "command_line": list(self.command),
             "versions": versions(),
             "machine": {

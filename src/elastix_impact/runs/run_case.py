@@ -1,21 +1,19 @@
 """A case end to end: files in, a run folder out. The command line, the container and batches all come through here."""
 
-import contextlib
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import torch
 
-from elastix_impact.errors import ElastixImpactError
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.judging.evaluate import EVALUATION_FAILURES, evaluate
 from elastix_impact.judging.files import evaluation_files
 from elastix_impact.judging.text import evaluation_text
 from elastix_impact.observers.log import LogObserver, RunLog
-from elastix_impact.observers.log_text import duration, footer, header, stage_header
+from elastix_impact.observers.log_text import duration, stage_header
 from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, StagePlan
 from elastix_impact.registration.observe import Observer
 from elastix_impact.registration.register import register
@@ -23,18 +21,19 @@ from elastix_impact.registration.result import RegistrationResult, StopReason
 from elastix_impact.transforms.base import AbstractTransform
 
 from .case import Case
+from .checkpoint import Checkpoint, FinishedStage
 from .collect_warnings import collecting_warnings
 from .device import choose_device, choose_threads, torch_settings
+from .fingerprint import fingerprint
 from .folder import RunFolder
 from .handed_on import run_handed_on
 from .inputs import CaseInputs, read_inputs
 from .plans import CasePlan, FindModel, find_models, plan_case, resolve_for
-from .record import FILE_NAME, RunRecord, StageRecord, versions
+from .record import RunRecord, StageRecord
+from .recording import recorded, run_header, told
 from .stage import Stage
 from .stage_files import StageFilesObserver
 from .transform_files import TransformFiles
-
-LOG_NAME = "elastix.log"
 
 
 def run_case(
@@ -76,19 +75,38 @@ def run_case(
     with collecting_warnings(record.warnings, on_warning):
         plan = plan_case(case.maps, case.seed, case.data_folder, case.trusted_models)
         devices = [_device(case, stage) for stage in plan.stages]
-        find_models(plan)
+        models = find_models(plan)
         folder = RunFolder.open(case.out, create=case.create_out)
     record.out, record.files = folder.path, folder.files
     record.threads, record.deterministic = choose_threads(case.threads), case.deterministic
-    with _recorded(record, folder, case, log_echo) as log:
-        log.info(_header(case, plan, record))
-        with collecting_warnings(record.warnings, _told(log, on_warning)):
+    with recorded(record, folder, case, log_echo) as log:
+        log.info(run_header(case, plan, record))
+        with collecting_warnings(record.warnings, told(log, on_warning)):
             inputs = read_inputs(case, plan.stages[0])
             record.inputs = inputs.facts()
             plan = resolve_for(plan, inputs.fixed.grid.dimension)
-            folder.clear_stages(len(case.maps), plan.result_names, [*case.input_files().values(), *case.maps])
-            _run_stages(plan, devices, inputs, folder, log, record, observers)
+            checkpoint = _checkpoint(case, plan, inputs, models, devices, folder, record)
+            _run_stages(plan, devices, inputs, folder, log, record, observers, checkpoint)
+            checkpoint.remove()
     return record
+
+
+def _checkpoint(
+    case: Case,
+    plan: CasePlan,
+    inputs: CaseInputs,
+    models: Sequence[Path],
+    devices: Sequence[torch.device],
+    folder: RunFolder,
+    record: RunRecord,
+) -> Checkpoint:
+    """What an earlier process left if the run is to be continued, else a new checkpoint in a cleared folder."""
+    depends_on = fingerprint(plan.stages, inputs, models, devices, record.threads, record.deterministic)
+    checkpoint = Checkpoint(folder.path, case.checkpoint_every, depends_on, record)
+    if not (case.resume and checkpoint.resume()):
+        checkpoint.remove()
+        folder.clear_stages(len(case.maps), plan.result_names, [*case.input_files().values(), *case.maps])
+    return checkpoint
 
 
 def _device(case: Case, plan: StagePlan) -> torch.device:
@@ -101,51 +119,6 @@ def _device(case: Case, plan: StagePlan) -> torch.device:
     return device
 
 
-def _header(case: Case, plan: CasePlan, record: RunRecord) -> str:
-    return header(
-        versions(), started=record.started, threads=record.threads, command=record.command, files=case.input_files(),
-        out=record.out, remarks=[*(f"WARNING: {text}" for text in record.warnings), *plan.hints],
-    )  # fmt: skip
-
-
-def _told(log: RunLog, on_warning: Callable[[str], None] | None) -> Callable[[str], None]:
-    """A function that puts a warning into the log and hands it on."""
-
-    def tell(text: str) -> None:
-        log.warning(text)
-        if on_warning is not None:
-            on_warning(text)
-
-    return tell
-
-
-@contextlib.contextmanager
-def _recorded(record: RunRecord, folder: RunFolder, case: Case, echo: TextIO | None) -> Iterator[RunLog]:
-    """Open the log; whatever happens in the block, log and `registration.json` say how it ended."""
-    began = time.perf_counter()
-    log = RunLog(folder.path / LOG_NAME, level=case.log_level, echo=echo)
-    folder.note(folder.path / LOG_NAME)
-    folder.write_text(FILE_NAME, record.to_text())
-    try:
-        yield log
-    except ElastixImpactError as error:
-        record.finish("error", str(error))
-        raise
-    except Exception as error:
-        record.finish("error", f"{type(error).__name__}: {error}")
-        raise
-    except BaseException:
-        record.finish("interrupted", "The run was interrupted")
-        raise
-    finally:
-        record.seconds["total"] = time.perf_counter() - began
-        log.info(footer(record.landmarks, record.seconds["total"]))
-        if record.status != "complete":
-            log.error(f"the run is not complete ({record.status}): {record.message}")
-        log.close()
-        folder.write_text(FILE_NAME, record.to_text())
-
-
 def _run_stages(
     plan: CasePlan,
     devices: Sequence[torch.device],
@@ -154,12 +127,18 @@ def _run_stages(
     log: RunLog,
     record: RunRecord,
     observers: Sequence[Observer],
+    checkpoint: Checkpoint,
 ) -> None:
     """Run stage after stage, each from the result of the one before; the record says how it ended."""
     transform, name = inputs.initial, None
     if transform is not None:
         name = TransformFiles(folder, plan.stages[0], inputs.fixed.grid).write_initial(transform)
-    for number, device in enumerate(devices):
+    for number, finished in enumerate(checkpoint.stages):
+        record.stages.append(finished)
+        transform, name = finished.transform, finished.transform_file
+        for observer in observers:
+            observer.on_start(plan.stages[number], "an earlier run")
+    for number, device in list(enumerate(devices))[len(checkpoint.stages) :]:
         stage = Stage(number, plan.stages[number], inputs, transform, name, folder, log, device)
         log.info(stage_header(number, Path(stage.plan.source)))
         if isinstance(stage.plan, HandedOnPlan):
@@ -169,9 +148,10 @@ def _run_stages(
             )
             record.stages.append(outcome.record)
             transform, name = outcome.transform, outcome.record.transform_file
+            checkpoint.finish_stage(FinishedStage(outcome.record.to_json(), transform, name))
             continue
         with torch_settings(record.threads, device, deterministic=record.deterministic):
-            result, name = _run_stage(stage, stage.plan, plan.finders[number], observers)
+            result, name = _run_stage(stage, stage.plan, plan.finders[number], observers, checkpoint)
         record.stages.append(StageRecord(stage.plan, plan.effective[number], result))
         if result.stop_reason.is_failure:
             _judge(record, folder, inputs, log, None, stage.plan)
@@ -181,33 +161,37 @@ def _run_stages(
         if result.stop_reason is StopReason.STOPPED_BY_OBSERVER:
             record.message = result.stop_reason.value
             break
+        checkpoint.finish_stage(FinishedStage(record.stages[-1].to_json(), transform, name))
     _judge(record, folder, inputs, log, transform, plan.stages[len(record.stages) - 1])
     record.finish("complete", record.message)
 
 
 def _run_stage(
-    stage: Stage, plan: RegistrationPlan, find_model: FindModel, observers: Sequence[Observer]
+    stage: Stage,
+    plan: RegistrationPlan,
+    find_model: FindModel,
+    observers: Sequence[Observer],
+    checkpoint: Checkpoint,
 ) -> tuple[RegistrationResult, str | None]:
     """Register one stage and write its final files, unless it failed; the name is that of its transform file."""
     began = time.perf_counter()
     log_observer, files_observer = LogObserver(stage.log), StageFilesObserver(stage, plan)
     inputs = stage.inputs.seen_by(plan)
-    try:
-        result = register(
-            plan,
-            inputs.fixed,
-            inputs.moving,
-            fixed_mask=inputs.fixed_mask,
-            moving_mask=inputs.moving_mask,
-            landmarks=inputs.landmarks,
-            initial=stage.initial,
-            find_model=find_model,
-            device=stage.device,
-            observers=[log_observer, files_observer, *observers],
-        )
-    finally:
-        files_observer.write_table()
-    log_observer.write_summary(result.levels[-1].final_metric)
+    result = register(
+        plan,
+        inputs.fixed,
+        inputs.moving,
+        fixed_mask=inputs.fixed_mask,
+        moving_mask=inputs.moving_mask,
+        landmarks=inputs.landmarks,
+        initial=stage.initial,
+        find_model=find_model,
+        device=stage.device,
+        observers=[log_observer, files_observer, *observers],
+        keeper=checkpoint,
+        resume_from=checkpoint.registration,
+    )
+    log_observer.write_summary(result.levels)
     name = None if result.stop_reason.is_failure else stage.write_final(result.current)
     stage.log.info(
         f"Time used for running elastix with this parameter file:\n  {duration(time.perf_counter() - began)}."

@@ -6,6 +6,7 @@ from typing import final
 from torch import Tensor
 
 from elastix_impact.geometry.grid import Grid
+from elastix_impact.io.atomic import output_errors
 from elastix_impact.observers.iteration_table import header_line, row_line
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.registration.result import IterationRecord, LevelRecord
@@ -16,12 +17,11 @@ from .stage import Stage
 
 @final
 class StageFilesObserver:
-    """Writes what a stage writes while it runs: tables, and per level or iteration transforms and images."""
+    """Writes what a stage writes while it runs: tables as they grow, transforms and images per level or iteration."""
 
     def __init__(self, stage: Stage, plan: RegistrationPlan) -> None:
         self._stage, self._plan = stage, plan
-        self._rows: list[IterationRecord] = []
-        self._level = 0
+        self._level, self._has_table = 0, False
 
     @property
     def wants_parameters(self) -> bool:
@@ -35,23 +35,24 @@ class StageFilesObserver:
     def on_phase(self, level: int, phase: str) -> None:
         """Notice a new level, and write its pyramid images if the map asks for them."""
         if phase == "pyramid":
-            self._rows, self._level = [], level
+            self._level, self._has_table = level, False
             if self._plan.levels[level].write_pyramid_images:
                 self._stage.write_pyramid_images(level)
 
     def on_level_start(self, level: int, iterations: int, transform: AbstractTransform, facts: dict[str, str]) -> None:
-        """Do nothing: the table is written when the level ends."""
+        """Do nothing: the table is begun with its first rows."""
         del level, iterations, transform, facts
 
     def on_iterations(self, level: int, rows: Sequence[IterationRecord], transform: AbstractTransform) -> bool:
-        """Keep the rows for the table; write the transform of each iteration if asked. Never stops the run."""
-        self._rows += rows
+        """Add the rows to the table; write the transform of each iteration if asked. Never stops the run."""
+        if self._stage.plan.output.write_iteration_info:
+            self._add_rows(rows)
         if self._plan.levels[level].write_transform_each_iteration:
             for row in rows:
-                assert row.parameters is not None
-                self._stage.write_transform(
-                    transform.with_parameters(row.parameters), f".R{level}.It{row.iteration:07d}"
-                )
+                if row.parameters is not None:
+                    self._stage.write_transform(
+                        transform.with_parameters(row.parameters), f".R{level}.It{row.iteration:07d}"
+                    )
         return False
 
     def on_feature_map(self, name: str, features: Tensor, grid: Grid) -> None:
@@ -61,8 +62,7 @@ class StageFilesObserver:
         self._stage.write_feature_map(directory, name, features, grid)
 
     def on_level_end(self, record: LevelRecord, transform: AbstractTransform) -> None:
-        """Write the level's table, and its transform and result image if the map asks for them and it went well."""
-        self.write_table()
+        """Write the level's transform and result image if the map asks for them and it went well."""
         level = self._plan.levels[record.level]
         if record.stop_reason.is_failure:
             return
@@ -71,11 +71,12 @@ class StageFilesObserver:
         if level.write_result_image:
             self._stage.write_result(transform, f".R{record.level}")
 
-    def write_table(self) -> None:
-        """Write the rows so far as `IterationInfo.<i>.R<r>.txt`; also called when the run is cut short."""
-        if not self._rows or not self._stage.plan.output.write_iteration_info:
-            return
+    def _add_rows(self, rows: Sequence[IterationRecord]) -> None:
+        """Write `IterationInfo.<i>.R<r>.txt` as it grows, to be followed; the level's first rows begin it."""
         level = self._plan.levels[self._level]
-        lines = [header_line(level), *(row_line(level, row) for row in self._rows)]
-        self._stage.folder.write_text(f"IterationInfo.{self._stage.number}.R{self._level}.txt", "\n".join(lines) + "\n")
-        self._rows = []
+        path = self._stage.folder.path / f"IterationInfo.{self._stage.number}.R{self._level}.txt"
+        lines = [*([] if self._has_table else [header_line(level)]), *(row_line(level, row) for row in rows)]
+        with output_errors(path), path.open("a" if self._has_table else "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        self._has_table = True
+        self._stage.folder.note(path)
