@@ -45,9 +45,9 @@ def time_limit(seconds: int | None) -> Iterator[None]:
         raise TimeLimitReached(f"The time limit of {seconds} s was reached")
 
     previous = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    earlier = signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, *earlier)
         signal.signal(signal.SIGALRM, previous)
