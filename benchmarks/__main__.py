@@ -52,6 +52,8 @@ def _one_case(case: str, reference: dict, threads: int, seeds: list[int]) -> dic
     _print_wall(everything, first, last, reference)
     peak = max(run.peak_mib for run in everything)
     print(f"  peak memory       {peak:6.0f} MiB (reference: {reference.get('peak_mib', '?')})")
+    share = statistics.median(run.checkpoint_share for run in everything)
+    print(f"  checkpoints       {share:6.2%} of the whole command (at most 1 %)")
     for contrast, of_contrast in runs.items():
         _print_accuracy(contrast, of_contrast, reference)
     return {

@@ -17,13 +17,14 @@ GOLDEN = SHARED / "golden"
 
 @dataclass(frozen=True)
 class Run:
-    """What one registration took: `milliseconds` is the median per iteration of each level."""
+    """What one registration took: `milliseconds` is the median per iteration of each level; shares are of `seconds`."""
 
     seconds: float
     milliseconds: tuple[float, ...]
     peak_mib: float
     tre_mm: float | None
     levels: tuple[dict[str, float], ...] = ()
+    checkpoint_share: float = 0.0
 
 
 def ours(parameter_map: Path, moving: str, seed: int, threads: int) -> Run:
@@ -45,6 +46,7 @@ def ours(parameter_map: Path, moving: str, seed: int, threads: int) -> Run:
         peak,
         record["landmarks_mm"]["after"]["mean"],
         tuple(level["seconds"] for level in levels),
+        record["seconds"]["checkpoints"] / seconds,
     )
 
 

@@ -63,7 +63,7 @@ class Checkpoint:
     fingerprint
         What the run depends on.
     record
-        The run's record, of which files, warnings and times are kept.
+        The run's record, of which files, warnings and times are kept; told the seconds that checkpoints cost.
 
     Attributes
     ----------
@@ -134,6 +134,7 @@ class Checkpoint:
     def _write(self) -> None:
         if self._seconds <= 0:
             return
+        began = time.perf_counter()
         stages = [
             {
                 "report": encode(stage.report),
@@ -155,6 +156,7 @@ class Checkpoint:
         with written_whole(self._path, durable=True) as temporary:
             torch.save(content, temporary)
         self._last = self._clock()
+        self._record.seconds["checkpoints"] += time.perf_counter() - began
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -84,6 +84,8 @@ class RunRecord:
         When the run was continued from a checkpoint; `started` is the first process's then, `seconds` the last's.
     files
         Names of the files written into `out`, in order.
+    seconds
+        Wall time: ``"total"``, and of it ``"evaluation"`` and ``"checkpoints"``.
     """
 
     out: Path
@@ -100,7 +102,7 @@ class RunRecord:
     evaluation: EvaluationSummary | None = None
     warnings: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=lambda: {"checkpoints": 0.0})
 
     @property
     def landmarks(self) -> dict[str, LandmarkSummary]:

@@ -101,7 +101,9 @@ def _checkpoint(
     record: RunRecord,
 ) -> Checkpoint:
     """What an earlier process left if the run is to be continued, else a new checkpoint in a cleared folder."""
+    began = time.perf_counter()
     depends_on = fingerprint(plan.stages, inputs, models, devices, record.threads, record.deterministic)
+    record.seconds["checkpoints"] = time.perf_counter() - began
     checkpoint = Checkpoint(folder.path, case.checkpoint_every, depends_on, record)
     if not (case.resume and checkpoint.resume()):
         checkpoint.remove()
