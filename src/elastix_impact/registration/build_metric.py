@@ -14,6 +14,7 @@ from elastix_impact.metrics.correlation import NormalizedCorrelation
 from elastix_impact.metrics.displacement import DisplacementMagnitude
 from elastix_impact.metrics.histogram import HistogramSettings
 from elastix_impact.metrics.impact.features import FeatureSink, ModelInput
+from elastix_impact.metrics.impact.inputs import ImpactInputs
 from elastix_impact.metrics.impact.jacobian import JacobianImpact
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.static import StaticImpact
@@ -109,18 +110,26 @@ def _impact(plan: ImpactPlan, order: int, images: LevelImages, context: MetricCo
     device = images.fixed.data.device
     fixed_models = [_model_input(model, plan, context.find_model, device) for model in plan.fixed_models]
     moving_models = [_model_input(model, plan, context.find_model, device) for model in plan.moving_models]
-    layers = [LayerComparison(p.distance, p.weight, p.subset, p.pca) for p in plan.layers]
-    pair = images.fixed, images.moving, images.moving_mask
+    inputs = ImpactInputs(
+        fixed=images.fixed,
+        moving=images.moving,
+        moving_mask=images.moving_mask,
+        fixed_models=fixed_models,
+        moving_models=moving_models,
+        layers=[LayerComparison(p.distance, p.weight, p.subset, p.pca) for p in plan.layers],
+        image_order=order,
+        generator=context.generator,
+    )
     if plan.mode == "Jacobian":
-        return JacobianImpact(
-            *pair, fixed_models=fixed_models, moving_models=moving_models, layers=layers, image_order=order,
-            gradient=plan.jacobian_gradient, generator=context.generator,
-        )  # fmt: skip
+        return JacobianImpact(inputs, gradient=plan.jacobian_gradient)
     return StaticImpact(
-        *pair, start=context.start, fixed_models=fixed_models, moving_models=moving_models, layers=layers,
-        image_order=order, feature_order=plan.feature_interpolation_order, update_interval=plan.update_interval,
-        generator=context.generator, level=context.level, sink=context.sink if plan.feature_maps_directory else None,
-    )  # fmt: skip
+        inputs,
+        start=context.start,
+        feature_order=plan.feature_interpolation_order,
+        update_interval=plan.update_interval,
+        level=context.level,
+        sink=context.sink if plan.feature_maps_directory else None,
+    )
 
 
 def _model_input(plan: ModelPlan, metric: ImpactPlan, find_model: FindModel, device: torch.device) -> ModelInput:
