@@ -17,7 +17,8 @@ from elastix_impact.metrics.impact.inputs import ImpactInputs
 from elastix_impact.metrics.impact.jacobian import JacobianImpact
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.static import StaticImpact
-from elastix_impact.metrics.mattes import MattesMutualInformation
+from elastix_impact.metrics.joint_histogram import JointHistogramMetric
+from elastix_impact.metrics.mutual_information import minus_mutual_information
 from elastix_impact.optimizers.adam import Adam, AdamSettings
 from elastix_impact.optimizers.asgd import AdaptiveStochasticGradientDescent, AsgdSettings
 from elastix_impact.optimizers.base import AbstractOptimizer
@@ -91,7 +92,9 @@ def _jacobian(dimension: int, gradient: Any) -> Callable[[dict[int, Any]], Abstr
 def _sum(models: dict[int, Any]) -> AbstractMetric:
     """IMPACT beside mutual information and a penalty, with weights that follow the gradients."""
     pair = _image(0), _image(1), Image(MASK, GRID)
-    information = MattesMutualInformation(*pair, fixed_mask=Image(MASK, GRID), settings=HistogramSettings())
+    information = JointHistogramMetric(
+        *pair, fixed_mask=Image(MASK, GRID), criterion=minus_mutual_information, settings=HistogramSettings()
+    )
     terms = [
         MetricTerm("Metric0", _static(models), 1.0),
         MetricTerm("Metric1", information, 0.5),

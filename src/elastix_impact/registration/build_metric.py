@@ -18,10 +18,10 @@ from elastix_impact.metrics.impact.inputs import ImpactInputs
 from elastix_impact.metrics.impact.jacobian import JacobianImpact
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.static import StaticImpact
+from elastix_impact.metrics.joint_histogram import JointHistogramMetric
 from elastix_impact.metrics.landmarks import LandmarkDistance
-from elastix_impact.metrics.mattes import MattesMutualInformation
 from elastix_impact.metrics.mean_squares import MeanSquares
-from elastix_impact.metrics.normalized_mutual_information import NormalizedMutualInformation
+from elastix_impact.metrics.mutual_information import minus_mutual_information, minus_normalized_mutual_information
 from elastix_impact.parameters.plan import (
     CorrelationPlan,
     HistogramPlan,
@@ -39,6 +39,8 @@ from .build import LevelImages
 
 FindModel = Callable[[str, int], Path]
 """Turns a model's path as the map writes it, and the model's dimension, into an existing file."""
+
+HISTOGRAM_CRITERIA = {"Mattes": minus_mutual_information, "Normalized": minus_normalized_mutual_information}
 
 Landmarks = tuple[Points, Points]
 """Corresponding fixed and moving world points in mm, (N, D)."""
@@ -78,10 +80,11 @@ def build_metric(term: TermPlan, images: LevelImages, context: MetricContext) ->
             return NormalizedCorrelation(*pair, moving_order=order)
         case HistogramPlan():
             numbers = asdict(plan)
-            kinds = {"Mattes": MattesMutualInformation, "Normalized": NormalizedMutualInformation}
-            kind = kinds[numbers.pop("kind")]
+            criterion = HISTOGRAM_CRITERIA[numbers.pop("kind")]
             settings = HistogramSettings(**numbers)
-            return kind(*pair, fixed_mask=images.fixed_mask, settings=settings, moving_order=order)
+            return JointHistogramMetric(
+                *pair, fixed_mask=images.fixed_mask, criterion=criterion, settings=settings, moving_order=order
+            )
         case PenaltyPlan():
             return _penalty(plan, images, context.landmarks)
         case _:
