@@ -25,7 +25,7 @@ _HOMES = {
     "invert_points": "transforms.inverse",
     "plan_or_raise": "parameters.resolve",
     "read_image": "io.images",
-    "read_initial_transform": "io.itk_transform",
+    "read_initial_transform": "io.read_transform",
     "read_labels": "io.images",
     "read_mask": "io.masks",
     "read_parameter_map": "parameters.text",

@@ -10,9 +10,9 @@ from .geometry.image import Image as Image
 from .io.images import read_image as read_image
 from .io.images import read_labels as read_labels
 from .io.images import write_image as write_image
-from .io.itk_transform import read_initial_transform as read_initial_transform
 from .io.masks import read_mask as read_mask
 from .io.points import read_points as read_points
+from .io.read_transform import read_initial_transform as read_initial_transform
 from .metrics.impact.loss import ImpactLoss as ImpactLoss
 from .parameters.resolve import plan_or_raise as plan_or_raise
 from .parameters.text import read_parameter_map as read_parameter_map

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from elastix_impact.cli.elastix import parse_pairs
 from elastix_impact.cli.main import main
+from elastix_impact.cli.paired_arguments import parse_pairs
 
 
 @pytest.mark.parametrize("words", [[], ["-p"], ["anything"]])

@@ -173,3 +173,62 @@ def test_a_failing_measure_never_costs_the_result(data: Path, tmp_path: Path, ca
     assert "could not be judged: all is vanity" in capsys.readouterr().err
     assert (out / "result.0.mha").is_file()
     assert not (out / "evaluation.json").exists()
+
+
+IGNORING_DIRECTIONS = """(Transform "TranslationTransform")
+(NumberOfParameters 3)
+(TransformParameters 6 0 0)
+(InitialTransformParameterFileName "NoInitialTransform")
+(HowToCombineTransforms "Compose")
+(Size 20 20 20)
+(Index 0 0 0)
+(Spacing 2 2 2)
+(Origin 0 0 0)
+(Direction -1 0 0 0 -1 0 0 0 1)
+(UseDirectionCosines "false")
+"""
+
+
+def _turned_pair(folder: Path) -> list[str]:
+    """A ball and the same three voxels on along x, in images whose x axis points against the world's."""
+    z, y, x = np.mgrid[:20, :20, :20]
+    ball = ((x - 8) ** 2 + (y - 9) ** 2 + (z - 9) ** 2 < 25).astype(np.uint8)
+    for name, values in (("f", ball), ("m", np.roll(ball, 3, axis=2))):
+        image = sitk.GetImageFromArray(values)
+        image.SetSpacing((2, 2, 2))
+        image.SetDirection((-1, 0, 0, 0, -1, 0, 0, 0, 1))
+        sitk.WriteImage(image, str(folder / f"{name}.nii.gz"))
+        column = 8 if name == "f" else 11
+        lines = (f"{-2.0 * column},{-2.0 * row},{2.0 * layer}" for row, layer in ((9, 9), (5, 12)))
+        (folder / f"{name}.csv").write_text("x,y,z\n" + "\n".join(lines) + "\n")
+    (folder / "T.txt").write_text(IGNORING_DIRECTIONS)
+    return ["evaluate", "--json", "-t", str(folder / "T.txt")]
+
+
+def test_a_transform_that_ignores_directions_is_judged_as_transformix_applies_it(tmp_path: Path, capsys) -> None:
+    command, path = _turned_pair(tmp_path), {name: str(tmp_path / name) for name in ("f.nii.gz", "m.nii.gz")}
+    out = tmp_path / "out"
+    out.mkdir()
+    text = IGNORING_DIRECTIONS + '(FinalBSplineInterpolationOrder 0)\n(ResultImageFormat "nii.gz")\n'
+    (tmp_path / "T.txt").write_text(text)
+    assert main(["transformix", "-tp", str(tmp_path / "T.txt"), "-in", path["m.nii.gz"], "-out", str(out)]) == 0
+    fixed, moved = (sitk.GetArrayFromImage(sitk.ReadImage(str(p))) for p in (path["f.nii.gz"], out / "result.nii.gz"))
+    np.testing.assert_array_equal(fixed, moved)
+    capsys.readouterr()
+    points = ["--fixed-points", str(tmp_path / "f.csv"), "--moving-points", str(tmp_path / "m.csv")]
+    labels = ["--fixed-labels", path["f.nii.gz"], "--moving-labels", path["m.nii.gz"]]
+    inverse = tmp_path / "back.txt"
+    inverse.write_text(text.replace("6 0 0", "-6 0 0"))
+    assert main([*command, *labels, *points, "--inverse-transform", str(inverse)]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["labels"]["before"]["mean_dice"] < 0.7
+    assert found["labels"]["after"]["mean_dice"] == 1
+    assert found["landmarks_mm"]["before"]["mean"] == pytest.approx(6)
+    assert found["landmarks_mm"]["after"]["maximum"] < 1e-6
+    assert found["inverse_consistency"]["maximum_mm"] < 1e-6
+
+
+def test_a_transform_that_ignores_directions_is_refused_without_the_moving_image(tmp_path: Path, capsys) -> None:
+    command = _turned_pair(tmp_path)
+    assert main([*command, "--fixed-points", str(tmp_path / "f.csv"), "--moving-points", str(tmp_path / "m.csv")]) == 2
+    assert 'UseDirectionCosines is "false"' in capsys.readouterr().err

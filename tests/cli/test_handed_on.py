@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("itk", reason="itk-elastix is not installed")
 
 from elastix_impact.cli.main import main
-from elastix_impact.io.itk_transform import read_initial_transform
+from elastix_impact.io.read_transform import read_initial_transform
 from small_case import write_small_case
 
 FOREIGN = """\

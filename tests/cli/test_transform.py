@@ -8,9 +8,10 @@ import SimpleITK as sitk
 import torch
 
 from elastix_impact.cli.main import main
-from elastix_impact.io.itk_transform import read_initial_transform, write_itk_transform
+from elastix_impact.io.itk_transform import write_itk_transform
 from elastix_impact.io.mesh import read_mesh
 from elastix_impact.io.points import read_points, write_points
+from elastix_impact.io.read_transform import read_initial_transform
 from elastix_impact.io.transform_file import ResampleSettings, TransformRecord, write_transform_file
 from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform

@@ -14,10 +14,10 @@ from elastix_impact.metrics.combine import CombinedMetric, MetricTerm
 from elastix_impact.metrics.correlation import NormalizedCorrelation
 from elastix_impact.metrics.displacement import DisplacementMagnitude
 from elastix_impact.metrics.histogram import HistogramSettings
+from elastix_impact.metrics.joint_histogram import Criterion, JointHistogramMetric
 from elastix_impact.metrics.landmarks import LandmarkDistance
-from elastix_impact.metrics.mattes import MattesMutualInformation
 from elastix_impact.metrics.mean_squares import MeanSquares
-from elastix_impact.metrics.normalized_mutual_information import NormalizedMutualInformation
+from elastix_impact.metrics.mutual_information import minus_mutual_information, minus_normalized_mutual_information
 
 BINS = HistogramSettings(fixed_bins=12, moving_bins=14)
 
@@ -39,16 +39,23 @@ class TestNormalizedCorrelation(MetricContract):
         return NormalizedCorrelation(fixed, moving, moving_mask, moving_order=3, fixed_order=3)
 
 
+def of_histogram(
+    criterion: Criterion, dimension: int, moving_mask: Image | None, dtype: torch.dtype
+) -> JointHistogramMetric:
+    return JointHistogramMetric(
+        image(dimension, 1, dtype), image(dimension, 2, dtype), moving_mask,
+        fixed_mask=None, criterion=criterion, settings=BINS, moving_order=3,
+    )  # fmt: skip
+
+
 class TestMattes(MetricContract):
     def make(self, dimension: int, moving_mask: Image | None, dtype: torch.dtype = torch.float64) -> AbstractMetric:
-        fixed, moving = image(dimension, 1, dtype), image(dimension, 2, dtype)
-        return MattesMutualInformation(fixed, moving, moving_mask, fixed_mask=None, settings=BINS, moving_order=3)
+        return of_histogram(minus_mutual_information, dimension, moving_mask, dtype)
 
 
 class TestNormalizedMutualInformation(MetricContract):
     def make(self, dimension: int, moving_mask: Image | None, dtype: torch.dtype = torch.float64) -> AbstractMetric:
-        fixed, moving = image(dimension, 1, dtype), image(dimension, 2, dtype)
-        return NormalizedMutualInformation(fixed, moving, moving_mask, fixed_mask=None, settings=BINS, moving_order=3)
+        return of_histogram(minus_normalized_mutual_information, dimension, moving_mask, dtype)
 
 
 class TestBendingEnergy(MetricContract):

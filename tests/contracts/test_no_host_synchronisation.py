@@ -13,10 +13,12 @@ from elastix_impact.metrics.combine import CombinedMetric, MetricTerm
 from elastix_impact.metrics.displacement import DisplacementMagnitude
 from elastix_impact.metrics.histogram import HistogramSettings
 from elastix_impact.metrics.impact.features import ModelInput
+from elastix_impact.metrics.impact.inputs import ImpactInputs
 from elastix_impact.metrics.impact.jacobian import JacobianImpact
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.static import StaticImpact
-from elastix_impact.metrics.mattes import MattesMutualInformation
+from elastix_impact.metrics.joint_histogram import JointHistogramMetric
+from elastix_impact.metrics.mutual_information import minus_mutual_information
 from elastix_impact.optimizers.adam import Adam, AdamSettings
 from elastix_impact.optimizers.asgd import AdaptiveStochasticGradientDescent, AsgdSettings
 from elastix_impact.optimizers.base import AbstractOptimizer
@@ -67,22 +69,22 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Any]:
 LAYERS = [LayerComparison("L2", 1.0, 2, 0)]
 
 
+def _inputs(model: ModelInput, image_order: int) -> ImpactInputs:
+    return ImpactInputs(
+        fixed=_image(0), moving=_image(1), moving_mask=Image(MASK, GRID), fixed_models=[model], moving_models=[model],
+        layers=LAYERS, image_order=image_order, generator=torch.Generator(),
+    )  # fmt: skip
+
+
 def _static(models: dict[int, Any]) -> AbstractMetric:
     model = ModelInput(models[3], 3, 1, (0, 0, 0), (2.0, 2.0, 2.0), (True,))
-    return StaticImpact(
-        _image(0), _image(1), Image(MASK, GRID), start=AFFINE, fixed_models=[model], moving_models=[model],
-        layers=LAYERS, image_order=3, feature_order=3, update_interval=-1, generator=torch.Generator(), level=0,
-        sink=None,
-    )  # fmt: skip
+    return StaticImpact(_inputs(model, 3), start=AFFINE, feature_order=3, update_interval=-1, level=0, sink=None)
 
 
 def _jacobian(dimension: int, gradient: Any) -> Callable[[dict[int, Any]], AbstractMetric]:
     def make(models: dict[int, Any]) -> AbstractMetric:
         model = ModelInput(models[dimension], dimension, 1, (3,) * dimension, (2.0,) * dimension, (True,))
-        return JacobianImpact(
-            _image(0), _image(1), Image(MASK, GRID), fixed_models=[model], moving_models=[model], layers=LAYERS,
-            image_order=1, gradient=gradient, generator=torch.Generator(),
-        )  # fmt: skip
+        return JacobianImpact(_inputs(model, 1), gradient=gradient)
 
     return make
 
@@ -90,7 +92,9 @@ def _jacobian(dimension: int, gradient: Any) -> Callable[[dict[int, Any]], Abstr
 def _sum(models: dict[int, Any]) -> AbstractMetric:
     """IMPACT beside mutual information and a penalty, with weights that follow the gradients."""
     pair = _image(0), _image(1), Image(MASK, GRID)
-    information = MattesMutualInformation(*pair, fixed_mask=Image(MASK, GRID), settings=HistogramSettings())
+    information = JointHistogramMetric(
+        *pair, fixed_mask=Image(MASK, GRID), criterion=minus_mutual_information, settings=HistogramSettings()
+    )
     terms = [
         MetricTerm("Metric0", _static(models), 1.0),
         MetricTerm("Metric1", information, 0.5),

@@ -19,12 +19,12 @@ from elastix_impact.geometry.kernels import kernel_taps
 from elastix_impact.io.images import read_image
 from elastix_impact.metrics.correlation import NormalizedCorrelation
 from elastix_impact.metrics.histogram import HistogramSettings
-from elastix_impact.metrics.mattes import MattesMutualInformation
+from elastix_impact.metrics.joint_histogram import Criterion, JointHistogramMetric
 from elastix_impact.metrics.mean_squares import MeanSquares
-from elastix_impact.metrics.normalized_mutual_information import NormalizedMutualInformation
+from elastix_impact.metrics.mutual_information import minus_mutual_information, minus_normalized_mutual_information
 
 
-def histogram_case(kind: type, name: str, **settings: float) -> Case:
+def histogram_case(criterion: Criterion, name: str, **settings: float) -> Case:
     keys = {
         "fixed_bins": "NumberOfFixedHistogramBins",
         "moving_bins": "NumberOfMovingHistogramBins",
@@ -34,8 +34,13 @@ def histogram_case(kind: type, name: str, **settings: float) -> Case:
         "moving_limit_range_ratio": "MovingLimitRangeRatio",
     }
     return Case(
-        lambda fixed, moving, fixed_mask, moving_mask: kind(
-            fixed, moving, moving_mask, fixed_mask=fixed_mask, settings=HistogramSettings(**settings)
+        lambda fixed, moving, fixed_mask, moving_mask: JointHistogramMetric(
+            fixed,
+            moving,
+            moving_mask,
+            fixed_mask=fixed_mask,
+            criterion=criterion,
+            settings=HistogramSettings(**settings),
         ),
         {"Metric": [name]} | {keys[key]: [value] for key, value in settings.items()},
     )
@@ -47,30 +52,38 @@ CASES = {
     "correlation": Case(
         lambda f, m, _, mask: NormalizedCorrelation(f, m, mask), {"Metric": ["AdvancedNormalizedCorrelation"]}
     ),
-    "mattes": histogram_case(MattesMutualInformation, MATTES),
-    "normalized mutual information": histogram_case(NormalizedMutualInformation, NMI, fixed_bins=20, moving_bins=24),
+    "mattes": histogram_case(minus_mutual_information, MATTES),
+    "normalized mutual information": histogram_case(
+        minus_normalized_mutual_information, NMI, fixed_bins=20, moving_bins=24
+    ),
 }
 VARIANTS = {
     "normalized mean squares": Case(
         lambda f, m, fixed_mask, mask: MeanSquares(f, m, mask, fixed_mask=fixed_mask, use_normalization=True),
         {"Metric": ["AdvancedMeanSquares"], "UseNormalization": ["true"]},
     ),
-    "mattes other bins": histogram_case(MattesMutualInformation, MATTES, fixed_bins=17, moving_bins=40),
-    "mattes smooth windows": histogram_case(MattesMutualInformation, MATTES, fixed_kernel_order=3),
-    "mattes linear fixed windows": histogram_case(MattesMutualInformation, MATTES, fixed_kernel_order=1),
+    "mattes other bins": histogram_case(minus_mutual_information, MATTES, fixed_bins=17, moving_bins=40),
+    "mattes smooth windows": histogram_case(minus_mutual_information, MATTES, fixed_kernel_order=3),
+    "mattes linear fixed windows": histogram_case(minus_mutual_information, MATTES, fixed_kernel_order=1),
     "mattes wide margins": histogram_case(
-        MattesMutualInformation, MATTES, fixed_limit_range_ratio=0.1, moving_limit_range_ratio=0.2
+        minus_mutual_information, MATTES, fixed_limit_range_ratio=0.1, moving_limit_range_ratio=0.2
     ),
     "mattes without margins": histogram_case(
-        MattesMutualInformation, MATTES, fixed_limit_range_ratio=0.0, moving_limit_range_ratio=0.0
+        minus_mutual_information, MATTES, fixed_limit_range_ratio=0.0, moving_limit_range_ratio=0.0
     ),
     "cubic interpolation": Case(
         lambda f, m, _, mask: MeanSquares(f, m, mask, moving_order=3),
         {"Metric": ["AdvancedMeanSquares"], "BSplineInterpolationOrder": [3]},
     ),
     "mattes cubic interpolation": Case(
-        lambda f, m, fixed_mask, mask: MattesMutualInformation(
-            f, m, mask, fixed_mask=fixed_mask, settings=HistogramSettings(), moving_order=3
+        lambda f, m, fixed_mask, mask: JointHistogramMetric(
+            f,
+            m,
+            mask,
+            fixed_mask=fixed_mask,
+            criterion=minus_mutual_information,
+            settings=HistogramSettings(),
+            moving_order=3,
         ),
         {"Metric": [MATTES], "BSplineInterpolationOrder": [3]},
     ),
@@ -111,7 +124,7 @@ def test_the_derivative_of_low_order_windows_is_explained_by_a_slip_of_elastix(
     order: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Its derivative kernels of orders 1 and 2 take u where |u| is meant; values agree, ours is their derivative."""
-    case, pair = histogram_case(MattesMutualInformation, MATTES, moving_kernel_order=order), make_pair(2, masked=False)
+    case, pair = histogram_case(minus_mutual_information, MATTES, moving_kernel_order=order), make_pair(2, masked=False)
     steps = run(case, pair, "BSpline", tmp_path)
     exact = [ours(case, pair, step.transform) for step in steps]
     for step, (measured, gradient) in zip(steps, exact):

@@ -26,9 +26,10 @@ from elastix_impact.metrics.bending import BendingEnergy
 from elastix_impact.metrics.combine import CombinedMetric, MetricTerm
 from elastix_impact.metrics.displacement import DisplacementMagnitude
 from elastix_impact.metrics.histogram import HistogramSettings
+from elastix_impact.metrics.joint_histogram import JointHistogramMetric
 from elastix_impact.metrics.landmarks import LandmarkDistance
-from elastix_impact.metrics.mattes import MattesMutualInformation
 from elastix_impact.metrics.mean_squares import MeanSquares
+from elastix_impact.metrics.mutual_information import minus_mutual_information
 from elastix_impact.transforms.bspline import BSplineTransform, identity_parameters
 from elastix_impact.transforms.composite import Combination, CompositeTransform
 from elastix_impact.transforms.lattice import required_lattice
@@ -41,8 +42,8 @@ DIMENSION = pytest.mark.parametrize("dimension", [2, 3], ids=["2-D", "3-D"])
 
 METRICS = {
     "AdvancedMeanSquares": lambda f, m, _, mask: MeanSquares(f, m, mask),
-    "AdvancedMattesMutualInformation": lambda f, m, fixed_mask, mask: MattesMutualInformation(
-        f, m, mask, fixed_mask=fixed_mask, settings=HistogramSettings()
+    "AdvancedMattesMutualInformation": lambda f, m, fixed_mask, mask: JointHistogramMetric(
+        f, m, mask, fixed_mask=fixed_mask, criterion=minus_mutual_information, settings=HistogramSettings()
     ),
     "TransformBendingEnergyPenalty": lambda *images: BendingEnergy(images[3]),
     "DisplacementMagnitudePenalty": lambda *images: DisplacementMagnitude(images[3]),

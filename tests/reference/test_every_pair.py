@@ -10,7 +10,7 @@ import torch
 from chain_maps import write_chain
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
-from elastix_impact.io.itk_transform import read_initial_transform
+from elastix_impact.io.read_transform import read_initial_transform
 from elastix_impact.runs.case import Case
 from elastix_impact.runs.run_case import run_case
 from elastix_impact.transforms.base import AbstractTransform

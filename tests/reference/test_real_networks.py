@@ -11,7 +11,7 @@ from chain_maps import FRAME, LINEAR
 from elastix_impact import export_feature_model
 from elastix_impact.cli.main import main
 from elastix_impact.io.images import read_image
-from elastix_impact.io.itk_transform import read_initial_transform
+from elastix_impact.io.read_transform import read_initial_transform
 from elastix_impact.runs.case import Case
 from elastix_impact.runs.run_case import run_case
 from elastix_impact.transforms.resample import resample

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from elastix_impact.applying.apply import apply_transform
 from elastix_impact.errors import RegistrationFailedError
+from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
 from elastix_impact.io.itk_images import to_itk_image
-from elastix_impact.io.itk_transform import read_initial_transform
+from elastix_impact.io.read_transform import read_initial_transform
 from elastix_impact.runs.record import RunRecord
 from elastix_impact.transforms.base import AbstractTransform
 
@@ -55,7 +56,9 @@ class Registration:
     @cached_property
     def transform(self) -> AbstractTransform:
         """The map from fixed to moving world points in mm, float64; raises RegistrationFailedError if there is none."""
-        return read_initial_transform(self.transform_file)
+        path, facts = self.transform_file, self.record["inputs"]["moving"]
+        moving_grid = Grid(facts["size"], facts["spacing"], facts["origin"], facts["direction"])
+        return read_initial_transform(path, moving_grid)
 
     @property
     def transform_file(self) -> Path:

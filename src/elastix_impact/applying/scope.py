@@ -8,7 +8,7 @@ from typing import final
 from elastix_impact.errors import InputError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.io.images import read_image
-from elastix_impact.io.itk_transform import read_elastix_record, read_initial_transform
+from elastix_impact.io.read_transform import read_transform
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
@@ -43,11 +43,11 @@ class Scope:
                 remedy="Give --direction fixed-to-moving or moving-to-fixed",
             )
         self._request = request
-        first, *others = request.transforms
-        self.transform: AbstractTransform = read_initial_transform(first)
-        for path in others:
-            self.transform = CompositeTransform(self.transform, read_initial_transform(path))
-        self._record = read_elastix_record(first)
+        first, *others = (read_transform(path) for path in request.transforms)
+        self.transform: AbstractTransform = first.in_world()
+        for other in others:
+            self.transform = CompositeTransform(self.transform, other.in_world())
+        self._record = first.record
 
     @property
     def direction(self) -> Direction:

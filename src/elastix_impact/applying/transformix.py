@@ -21,7 +21,8 @@ from elastix_impact.io.mesh import read_mesh, write_mesh
 from elastix_impact.io.output_points import nearest_indices, output_points_text
 from elastix_impact.io.pixels import numpy_type
 from elastix_impact.io.points import read_points
-from elastix_impact.io.transform_file import TransformRecord, read_transform_chain, read_transform_file
+from elastix_impact.io.read_transform import read_transform
+from elastix_impact.io.transform_file import TransformRecord, read_transform_file
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.observers.log import RunLog
 from elastix_impact.observers.log_text import duration
@@ -93,7 +94,7 @@ def run_transformix(
 
         with collecting_warnings([], tell), torch_settings(choose_threads(case.threads), torch.device("cpu")):
             record = _read_record(case)
-            _Work(case, folder, log, record, read_transform_chain(case.transform)).run()
+            _Work(case, folder, log, record, read_transform(case.transform).as_stored).run()
     return folder.files
 
 

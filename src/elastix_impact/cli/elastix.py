@@ -8,22 +8,15 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import final
 
 from elastix_impact import __version__
 
 from .common import exit_code, trusted_models
-from .failures import FAILED, exit_codes, say, say_warning
-
-ELASTIX_VERSION = "5.3.1"
-"""The elastix whose command line and files these are."""
+from .failures import say, say_warning
+from .paired_arguments import ELASTIX_VERSION, PairedArguments, Program, run_with_pairs, thread_count
 
 NO_MAP = 255
-NO_OUT = 254
-
-LOG_LEVELS = ("off", "error", "warning", "info")
 
 HELP = f"""\
 elastix version: {ELASTIX_VERSION} (as elastix-impact {__version__} understands it)
@@ -56,101 +49,27 @@ Exit codes: 0 done, 1 failed, 254 no -out or its directory is missing, 255 no -p
 _INDEXED = re.compile(r"-(f|m|fMask|mMask|fp|mp)\d+")
 
 
-@final
-@dataclass
-class ElastixArguments:
-    """What the command line says: single values by key, and all parameter files in order."""
-
-    values: dict[str, str] = field(default_factory=dict)
-    maps: list[str] = field(default_factory=list)
-    repeated: list[str] = field(default_factory=list)
-
-    def path(self, key: str) -> Path | None:
-        """The file given for `key`, or None."""
-        return Path(self.values[key]) if key in self.values else None
+PROGRAM = Program("elastix", HELP)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """List the command in the help; its arguments never pass through argparse."""
-    subparsers.add_parser("elastix", help="the command line of elastix itself", add_help=False)
+    PROGRAM.add_parser(subparsers)
 
 
 def run_elastix(words: Sequence[str]) -> int:
     """Do what elastix does with these arguments; returns elastix's exit code."""
-    if len(words) <= 1:
-        sys.stdout.write(information("elastix", HELP, words[0] if words else ""))
+    return run_with_pairs(PROGRAM, words, _find_missing, _register)
+
+
+def _find_missing(arguments: PairedArguments) -> int:
+    if arguments.maps:
         return 0
-    arguments = parse_pairs(words)
-    code = _missing_parts(arguments)
-    if code:
-        return code
-    with exit_codes(debug=False, bad_input=FAILED) as outcome:
-        outcome.code = _register(arguments, words)
-    return outcome.code
+    say("no parameter file was given. Give one with -p.")
+    return NO_MAP
 
 
-def information(program: str, help_text: str, word: str) -> str:
-    """What `elastix` and `transformix` say when they are called with one word or none."""
-    if word in ("--help", "-h", "-help"):
-        return help_text
-    version = f"{program} version: {ELASTIX_VERSION}\nelastix-impact version: {__version__}\n"
-    if word == "--version":
-        return version
-    if word == "--extended-version":
-        from elastix_impact.runs.record import versions
-
-        return version + "".join(f"{name} version: {number}\n" for name, number in versions().items())
-    return f'Use "{program} --help" for information about {program}-usage.\n'
-
-
-def parse_pairs(words: Sequence[str]) -> ElastixArguments:
-    """Key and value, key and value; a last key without value is left out."""
-    arguments = ElastixArguments()
-    for key, value in zip(words[::2], words[1::2]):
-        if key == "-p":
-            arguments.maps.append(value)
-        elif key in arguments.values and key != "-loglevel":
-            arguments.repeated.append(f"{key} {value}")
-        else:
-            arguments.values[key] = value
-    return arguments
-
-
-def check_common(arguments: ElastixArguments) -> int:
-    """The exit code for a wrong log level, else 0; warns of keys that were given twice."""
-    level = arguments.values.get("-loglevel", "info")
-    if level not in LOG_LEVELS:
-        say(f'-loglevel: "{level}" is not a log level. Expected: {", ".join(LOG_LEVELS)}.')
-        return FAILED
-    for pair in arguments.repeated:
-        say_warning(f"{pair} is ignored: {pair.split()[0]} was given before")
-    return 0
-
-
-def check_out(arguments: ElastixArguments, program: str, code: int) -> int:
-    """The exit code for an output directory that is missing; `code`, that of an earlier fault, if there is one."""
-    out = arguments.path("-out")
-    if out is None:
-        say("no output directory was given. Give one with -out.")
-        return NO_OUT
-    if not out.is_dir():
-        say(f'the output directory "{out}" does not exist. Make it first: {program} never does.')
-        return code or NO_OUT
-    return code
-
-
-def _missing_parts(arguments: ElastixArguments) -> int:
-    """The exit code for what can be said before the log is open; 0 if nothing is missing."""
-    code = check_common(arguments)
-    if code:
-        return code
-    if not arguments.maps:
-        say("no parameter file was given. Give one with -p.")
-        code = NO_MAP
-    return check_out(arguments, "elastix", code)
-
-
-def _register(arguments: ElastixArguments, words: Sequence[str]) -> int:
+def _register(arguments: PairedArguments, words: Sequence[str]) -> int:
     from elastix_impact.errors import InputError
     from elastix_impact.runs.case import Case
     from elastix_impact.runs.run_case import run_case
@@ -186,16 +105,3 @@ def _register(arguments: ElastixArguments, words: Sequence[str]) -> int:
     )
     record = run_case(case, command=("elastix-impact", "elastix", *words), log_echo=sys.stdout, on_warning=say_warning)
     return exit_code(record)
-
-
-def thread_count(text: str | None) -> int | None:
-    """The number after -threads, None if there is none; raises InputError."""
-    from elastix_impact.errors import InputError
-
-    if text is None:
-        return None
-    if not text.isdigit() or int(text) < 1:
-        raise InputError(
-            f"-threads {text} is not a whole number above 0", where="command line", remedy="Give e.g. -threads 4"
-        )
-    return int(text)

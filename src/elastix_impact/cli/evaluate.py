@@ -13,8 +13,9 @@ from .failures import say_warning
 if TYPE_CHECKING:
     from elastix_impact.evaluation.summary import EvaluationSummary
     from elastix_impact.geometry.grid import Grid
+    from elastix_impact.geometry.image import Image
+    from elastix_impact.io.read_transform import StoredTransform
     from elastix_impact.judging.evaluate import Judged
-    from elastix_impact.transforms.base import AbstractTransform
 
 DESCRIPTION = """\
 Measures a transform by what is given: landmarks (TRE), segmentations (Dice, HD95, ASSD), images (correlation, mutual
@@ -58,14 +59,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run_evaluate(arguments: argparse.Namespace) -> int:
     """Print the tables (or JSON) on stdout; exit code 0."""
     _check_pairs(arguments)
-    from elastix_impact.io.itk_transform import read_initial_transform
+    from elastix_impact.io.read_transform import read_transform
     from elastix_impact.judging.evaluate import evaluate
     from elastix_impact.judging.text import evaluation_text
     from elastix_impact.runs.collect_warnings import collecting_warnings
 
     with collecting_warnings([], say_warning):
-        back = None if arguments.inverse_transform is None else read_initial_transform(arguments.inverse_transform)
-        judged = _judged(arguments, read_initial_transform(arguments.transform))
+        inverse = None if arguments.inverse_transform is None else read_transform(arguments.inverse_transform)
+        judged = _judged(arguments, read_transform(arguments.transform))
+        back = None if inverse is None else inverse.in_world(_first_grid(judged.fixed, judged.labels, 0))
         wanted = arguments.inverse_consistency or back is not None
         summary = evaluate(judged, consistency=wanted, back=back)
         challenge = _learn2reg(arguments, judged)
@@ -89,7 +91,7 @@ def _check_pairs(arguments: argparse.Namespace) -> None:
         parser.error("nothing to measure by: give landmarks, labels or images")
 
 
-def _judged(arguments: argparse.Namespace, transform: "AbstractTransform") -> "Judged":
+def _judged(arguments: argparse.Namespace, stored: "StoredTransform") -> "Judged":
     from elastix_impact.io.images import read_image
     from elastix_impact.io.masks import read_mask
     from elastix_impact.io.points import read_landmark_pair
@@ -97,15 +99,20 @@ def _judged(arguments: argparse.Namespace, transform: "AbstractTransform") -> "J
 
     fixed, moving = (None if p is None else read_image(p) for p in (arguments.fixed_image, arguments.moving_image))
     labels = arguments.fixed_labels and read_label_pair(arguments.fixed_labels, arguments.moving_labels)
-    grid = fixed.grid if fixed is not None else labels[0].grid if labels else None
+    grid, moving_grid = _first_grid(fixed, labels, 0), _first_grid(moving, labels, 1)
     landmarks, names = None, ()
     if arguments.fixed_points is not None:
-        moving_grid = moving.grid if moving is not None else labels[1].grid if labels else None
         landmarks, names = read_landmark_pair(arguments.fixed_points, arguments.moving_points, grid, moving_grid)
     mask = None if arguments.fixed_mask is None or grid is None else read_mask(arguments.fixed_mask, grid)
+    transform = stored.in_world(moving_grid)
     return Judged(
         transform, fixed=fixed, moving=moving, fixed_mask=mask, landmarks=landmarks, names=names, labels=labels
     )
+
+
+def _first_grid(image: "Image | None", labels: "tuple[Image, Image] | None", side: int) -> "Grid | None":
+    """The grid of the fixed (0) or moving (1) side: the image's, else its labels'."""
+    return image.grid if image is not None else labels[side].grid if labels else None
 
 
 def _learn2reg(arguments: argparse.Namespace, judged: "Judged") -> dict[str, object]:

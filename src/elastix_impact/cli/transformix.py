@@ -11,8 +11,8 @@ from pathlib import Path
 
 from elastix_impact import __version__
 
-from .elastix import ELASTIX_VERSION, ElastixArguments, check_common, check_out, information, parse_pairs, thread_count
-from .failures import FAILED, exit_codes, say, say_warning
+from .failures import say, say_warning
+from .paired_arguments import ELASTIX_VERSION, PairedArguments, Program, run_with_pairs, thread_count
 
 NOTHING_TO_DO = 255
 WORK_KEYS = ("-in", "-def", "-ipp", "-jac", "-jacmat")
@@ -46,40 +46,31 @@ Exit codes: 0 done, 1 failed, 254 no -out or its directory is missing, 255 no -t
 """
 
 
+PROGRAM = Program("transformix", HELP)
+
+
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """List the command in the help; its arguments never pass through argparse."""
-    subparsers.add_parser("transformix", help="the command line of transformix itself", add_help=False)
+    PROGRAM.add_parser(subparsers)
 
 
 def run_transformix(words: Sequence[str]) -> int:
     """Do what transformix does with these arguments; returns its exit code."""
-    if len(words) <= 1:
-        sys.stdout.write(information("transformix", HELP, words[0] if words else ""))
-        return 0
-    arguments = parse_pairs(words)
-    code = _missing_parts(arguments)
-    if code:
-        return code
-    with exit_codes(debug=False, bad_input=FAILED) as outcome:
-        _apply(arguments, words)
-    return outcome.code
+    return run_with_pairs(PROGRAM, words, _find_missing, _apply)
 
 
-def _missing_parts(arguments: ElastixArguments) -> int:
-    """The exit code for what can be said before the log is open; 0 if nothing is missing."""
-    code = check_common(arguments)
-    if code:
-        return code
+def _find_missing(arguments: PairedArguments) -> int:
+    code = 0
     if "-tp" not in arguments.values:
         say("no transform file was given. Give one with -tp.")
         code = NOTHING_TO_DO
     if not any(key in arguments.values for key in WORK_KEYS):
         say("there is nothing to do. Give at least one of -in, -def, -jac all, -jacmat all.")
         code = NOTHING_TO_DO
-    return check_out(arguments, "transformix", code)
+    return code
 
 
-def _apply(arguments: ElastixArguments, words: Sequence[str]) -> None:
+def _apply(arguments: PairedArguments, words: Sequence[str]) -> int:
     from elastix_impact.applying import transformix
     from elastix_impact.errors import InputError
 
@@ -100,6 +91,7 @@ def _apply(arguments: ElastixArguments, words: Sequence[str]) -> None:
     )
     command = ("elastix-impact", "transformix", *words)
     transformix.run_transformix(case, command=command, log_echo=sys.stdout, on_warning=say_warning)
+    return 0
 
 
 def _is_all(values: dict[str, str], key: str) -> bool:

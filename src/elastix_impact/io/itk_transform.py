@@ -1,4 +1,4 @@
-"""Transforms into ITK's files, which 3D Slicer, ANTs and SimpleITK read, and out of files of ITK or elastix."""
+"""Transforms into ITK's files, which 3D Slicer, ANTs and SimpleITK read."""
 
 from pathlib import Path
 
@@ -15,70 +15,8 @@ from elastix_impact.transforms.translation import TranslationTransform
 from elastix_impact.typing import FeatureVolume
 
 from .atomic import written_whole
-from .displacement_field import field_to_itk, is_field_file, read_displacement_field
+from .displacement_field import field_to_itk
 from .itk_images import itk_image_on
-from .itk_reading import read_itk_transform
-from .transform_file import TransformRecord, read_transform_chain, read_transform_file
-
-__all__ = [
-    "read_elastix_record",
-    "read_initial_transform",
-    "read_itk_transform",
-    "write_itk_field",
-    "write_itk_transform",
-]
-
-_ITK_SUFFIXES = (".tfm", ".h5", ".hdf5", ".mat", ".xfm")
-
-
-def read_initial_transform(path: Path) -> AbstractTransform:
-    """The transform in a file of elastix (with its chain), of ITK, or in an image of displacements in mm.
-
-    Raises
-    ------
-    TransformFileError
-        If it is missing, malformed or of a kind that is not supported.
-    """
-    path = Path(path)
-    if _is_itk_file(path):
-        return read_itk_transform(path)
-    return read_displacement_field(path) if is_field_file(path) else read_transform_chain(path)
-
-
-def read_elastix_record(path: Path) -> TransformRecord | None:
-    """What a transform file of elastix says beside its transform: fixed grid, resampling; None for other files.
-
-    Raises
-    ------
-    TransformFileError
-        As `read_initial_transform`; or if it has ``UseDirectionCosines "false"``, so that its millimetres are not
-        those of the world.
-    """
-    path = Path(path)
-    if _is_itk_file(path) or is_field_file(path):
-        return None
-    record = read_transform_file(path)
-    if not record.use_direction_cosines:
-        raise TransformFileError(
-            'UseDirectionCosines is "false": this transform maps images as if their axes were the world\'s',
-            where=str(path),
-            remedy="Use elastix-impact transformix, which does the same to the images",
-        )
-    return record
-
-
-def _is_itk_file(path: Path) -> bool:
-    """Whether a file is ITK's by its suffix or its first words."""
-    if not path.is_file():
-        raise TransformFileError("no such transform file", where=str(path), remedy="Check the path")
-    try:
-        with path.open("rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        raise TransformFileError(
-            f"can't be read: {error.strerror}", where=str(path), remedy="Check its permissions"
-        ) from error
-    return path.suffix.lower() in _ITK_SUFFIXES or start.startswith(b"#Insight Transform File")
 
 
 def write_itk_transform(path: Path, transform: AbstractTransform) -> None:

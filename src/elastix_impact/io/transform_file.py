@@ -11,7 +11,6 @@ from elastix_impact.parameters.raw import Value
 from elastix_impact.parameters.text import read_parameter_map, write_parameter_text
 from elastix_impact.parameters.toml import write_parameter_toml
 from elastix_impact.transforms.base import AbstractTransform
-from elastix_impact.transforms.composite import CompositeTransform
 
 from .atomic import write_text_whole
 from .itk_reading import read_itk_transform
@@ -45,13 +44,16 @@ class TransformRecord:
     Attributes
     ----------
     transform
-        Without its initial transform, float64 in the world frame.
+        Without its initial transform, float64 in mm; see `use_direction_cosines`.
     initial
         The file of the transform before it, or None; as written, so perhaps relative.
     combination
         How both are combined.
     fixed_grid
         The grid onto which images are resampled.
+    use_direction_cosines
+        Whether the transform is one of world points. If not, it maps images as if their axes were the world's, and only
+        `read_transform` makes a transform of world points of it.
     exported_file
         An ITK file that holds the transform instead, beside this one; None = the parameters are here.
     """
@@ -138,7 +140,7 @@ def read_transform_file(path: Path) -> TransformRecord:
     keys = _keys(path)
     grid = keys.grid("")
     exported = keys.path("TransformFileName") if keys.text("Transform", "") == "File" else None
-    transform = read_itk_transform(_beside(exported, path)) if exported else transform_from(keys)
+    transform = read_itk_transform(beside(exported, path)) if exported else transform_from(keys)
     _check_dimensions(keys, transform, grid)
     initial = keys.path("InitialTransformParameterFileName") or keys.path("InitialTransformParametersFileName")
     return TransformRecord(
@@ -203,7 +205,7 @@ def _combination(keys: Keys) -> Combination:
     raise keys.fault("HowToCombineTransforms", f'"{name}" is unknown', '"Compose" or "Add"')
 
 
-def _beside(name: Path, path: Path) -> Path:
+def beside(name: Path, path: Path) -> Path:
     """Where the file `name` that the file at `path` names is looked for: in its folder, then here."""
     here = path.parent / name
     return here if here.is_file() or not name.is_file() else name
@@ -218,39 +220,3 @@ def _resample_order(keys: Keys) -> int:
     if order not in range(6):
         raise keys.fault("FinalBSplineInterpolationOrder", f"is {order}", "0 to 5")
     return order
-
-
-def read_transform_chain(path: Path) -> AbstractTransform:
-    """The transform in a file together with all that come before it.
-
-    A name of an initial transform is tried from the file's own folder, then from the working directory (elastix tries
-    them the other way round, and so may pick up a file of another run).
-
-    Raises
-    ------
-    TransformFileError
-        If a file of the chain can't be used, or the chain bites its own tail.
-    """
-    return _chain(Path(path), ())
-
-
-def _chain(path: Path, seen: tuple[Path, ...]) -> AbstractTransform:
-    resolved = path.resolve()
-    if resolved in seen:
-        raise TransformFileError(
-            "the chain of initial transforms comes back to this file",
-            where=str(path),
-            remedy="Correct InitialTransformParameterFileName",
-        )
-    record = read_transform_file(path)
-    if record.initial is None:
-        return record.transform
-    initial_path = _beside(record.initial, path)
-    if not initial_path.is_file():
-        raise TransformFileError(
-            f"its initial transform {record.initial} is missing",
-            where=str(path),
-            expected=f"{initial_path.absolute()} or {record.initial.absolute()}",
-            remedy="Put the file there, or correct InitialTransformParameterFileName",
-        )
-    return CompositeTransform(_chain(initial_path, (*seen, resolved)), record.transform, record.combination)

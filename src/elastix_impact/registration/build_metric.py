@@ -14,13 +14,14 @@ from elastix_impact.metrics.correlation import NormalizedCorrelation
 from elastix_impact.metrics.displacement import DisplacementMagnitude
 from elastix_impact.metrics.histogram import HistogramSettings
 from elastix_impact.metrics.impact.features import FeatureSink, ModelInput
+from elastix_impact.metrics.impact.inputs import ImpactInputs
 from elastix_impact.metrics.impact.jacobian import JacobianImpact
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.static import StaticImpact
+from elastix_impact.metrics.joint_histogram import JointHistogramMetric
 from elastix_impact.metrics.landmarks import LandmarkDistance
-from elastix_impact.metrics.mattes import MattesMutualInformation
 from elastix_impact.metrics.mean_squares import MeanSquares
-from elastix_impact.metrics.normalized_mutual_information import NormalizedMutualInformation
+from elastix_impact.metrics.mutual_information import minus_mutual_information, minus_normalized_mutual_information
 from elastix_impact.parameters.plan import (
     CorrelationPlan,
     HistogramPlan,
@@ -38,6 +39,8 @@ from .build import LevelImages
 
 FindModel = Callable[[str, int], Path]
 """Turns a model's path as the map writes it, and the model's dimension, into an existing file."""
+
+HISTOGRAM_CRITERIA = {"Mattes": minus_mutual_information, "Normalized": minus_normalized_mutual_information}
 
 Landmarks = tuple[Points, Points]
 """Corresponding fixed and moving world points in mm, (N, D)."""
@@ -77,10 +80,11 @@ def build_metric(term: TermPlan, images: LevelImages, context: MetricContext) ->
             return NormalizedCorrelation(*pair, moving_order=order)
         case HistogramPlan():
             numbers = asdict(plan)
-            kinds = {"Mattes": MattesMutualInformation, "Normalized": NormalizedMutualInformation}
-            kind = kinds[numbers.pop("kind")]
+            criterion = HISTOGRAM_CRITERIA[numbers.pop("kind")]
             settings = HistogramSettings(**numbers)
-            return kind(*pair, fixed_mask=images.fixed_mask, settings=settings, moving_order=order)
+            return JointHistogramMetric(
+                *pair, fixed_mask=images.fixed_mask, criterion=criterion, settings=settings, moving_order=order
+            )
         case PenaltyPlan():
             return _penalty(plan, images, context.landmarks)
         case _:
@@ -109,18 +113,26 @@ def _impact(plan: ImpactPlan, order: int, images: LevelImages, context: MetricCo
     device = images.fixed.data.device
     fixed_models = [_model_input(model, plan, context.find_model, device) for model in plan.fixed_models]
     moving_models = [_model_input(model, plan, context.find_model, device) for model in plan.moving_models]
-    layers = [LayerComparison(p.distance, p.weight, p.subset, p.pca) for p in plan.layers]
-    pair = images.fixed, images.moving, images.moving_mask
+    inputs = ImpactInputs(
+        fixed=images.fixed,
+        moving=images.moving,
+        moving_mask=images.moving_mask,
+        fixed_models=fixed_models,
+        moving_models=moving_models,
+        layers=[LayerComparison(p.distance, p.weight, p.subset, p.pca) for p in plan.layers],
+        image_order=order,
+        generator=context.generator,
+    )
     if plan.mode == "Jacobian":
-        return JacobianImpact(
-            *pair, fixed_models=fixed_models, moving_models=moving_models, layers=layers, image_order=order,
-            gradient=plan.jacobian_gradient, generator=context.generator,
-        )  # fmt: skip
+        return JacobianImpact(inputs, gradient=plan.jacobian_gradient)
     return StaticImpact(
-        *pair, start=context.start, fixed_models=fixed_models, moving_models=moving_models, layers=layers,
-        image_order=order, feature_order=plan.feature_interpolation_order, update_interval=plan.update_interval,
-        generator=context.generator, level=context.level, sink=context.sink if plan.feature_maps_directory else None,
-    )  # fmt: skip
+        inputs,
+        start=context.start,
+        feature_order=plan.feature_interpolation_order,
+        update_interval=plan.update_interval,
+        level=context.level,
+        sink=context.sink if plan.feature_maps_directory else None,
+    )
 
 
 def _model_input(plan: ModelPlan, metric: ImpactPlan, find_model: FindModel, device: torch.device) -> ModelInput:

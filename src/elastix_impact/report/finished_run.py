@@ -11,8 +11,8 @@ from elastix_impact.errors import ElastixImpactError, InputError
 from elastix_impact.geometry.grid import Row
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
-from elastix_impact.io.itk_transform import read_initial_transform
 from elastix_impact.io.masks import read_mask
+from elastix_impact.io.read_transform import read_transform
 from elastix_impact.io.transform_file import read_transform_file
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.runs.inputs import without_direction
@@ -161,7 +161,7 @@ def _transform(path: Path | None, missing: list[str]) -> AbstractTransform | Non
     if path is None:
         return None
     try:
-        return read_initial_transform(path)
+        return read_transform(path).as_stored  # seen as the images are
     except ElastixImpactError as error:
         missing.append(f"The transform can't be shown: {error}")
         return None

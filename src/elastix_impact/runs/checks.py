@@ -1,15 +1,18 @@
 """What can be known to go wrong before anything long starts: dimensions, overlap of images and of masks."""
 
 import warnings
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from elastix_impact.errors import ImageError
+from elastix_impact.errors import ImageError, InputError
 from elastix_impact.geometry.domain import Domain
 from elastix_impact.geometry.grid import Grid, flip_axis_order
 from elastix_impact.geometry.image import Image
+from elastix_impact.io.read_transform import StoredTransform
 from elastix_impact.io.warning import InputWarning
+from elastix_impact.parameters.plan import StagePlan
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
 
@@ -39,6 +42,33 @@ def check_dimensions(fixed: Image, moving: Image) -> None:
             where=fixed.name,
             expected="two images of the same dimension",
             remedy="Give a volume with a volume, or a slice with a slice",
+        )
+
+
+def check_directions(
+    stages: Sequence[StagePlan], initial: StoredTransform | None, fixed_grid: Grid, moving_grid: Grid
+) -> None:
+    """Refuse stages, or an initial transform, some of which use the images' direction cosines and some do not.
+
+    elastix puts the points of the one into the other, whatever the directions. Where both images' axes are the world's
+    there is no difference.
+
+    Raises
+    ------
+    InputError
+        With what each of them says.
+    """
+    if all(grid.without_direction().same_as(grid) for grid in (fixed_grid, moving_grid)):
+        return
+    says = [(plan.source, plan.use_direction_cosines) for plan in stages]
+    if initial is not None:
+        says.insert(0, (f"the initial transform {initial.path}", not initial.ignores_directions))
+    if len({used for _, used in says}) > 1:
+        words = ", ".join(f'"{"true" if used else "false"}" for {who}' for who, used in says)
+        raise InputError(
+            f"UseDirectionCosines is {words}: the images' axes are not the world's, so that their millimetres differ",
+            expected='the same for all maps, and for the transform that they start from (one of ITK is like "true")',
+            remedy='Write (UseDirectionCosines "true") into all maps, and make the initial transform with such a map',
         )
 
 

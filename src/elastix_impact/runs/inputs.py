@@ -1,6 +1,7 @@
 """Reading what a case gives: images, masks, landmarks, initial transform; each is checked as soon as it is known."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, final
@@ -9,9 +10,9 @@ from elastix_impact.errors import ImageError, TransformFileError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
-from elastix_impact.io.itk_transform import read_initial_transform
 from elastix_impact.io.masks import read_mask
 from elastix_impact.io.points import read_landmark_pair
+from elastix_impact.io.read_transform import StoredTransform, read_transform
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.judging.evaluate import Judged, read_label_pair
 from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan, StagePlan
@@ -19,7 +20,7 @@ from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
 
 from .case import Case
-from .checks import check_dimensions, check_masks, check_overlap
+from .checks import check_dimensions, check_directions, check_masks, check_overlap
 from .record import image_facts
 
 Landmarks = tuple[Points, Points]
@@ -41,7 +42,10 @@ class CaseInputs:
     labels: tuple[Image, Image] | None = None
 
     def seen_by(self, plan: StagePlan) -> "CaseInputs":
-        """The inputs as a plan sees them: UseDirectionCosines "false" moves all but the initial transform."""
+        """The inputs as a plan sees them: UseDirectionCosines "false" moves all but the initial transform.
+
+        That one sees the images as all plans do; see `check_directions`.
+        """
         if plan.use_direction_cosines:
             return self
         landmarks = self.landmarks
@@ -86,18 +90,21 @@ class CaseInputs:
         return facts
 
 
-def read_inputs(case: Case, first: StagePlan) -> CaseInputs:
-    """Read and check the inputs of a case whose first stage is `first`.
+def read_inputs(case: Case, stages: Sequence[StagePlan]) -> CaseInputs:
+    """Read and check the inputs of a case.
 
     Raises
     ------
     ElastixImpactError
-        If a file can't be used, the images differ in dimension or do not overlap, or the masks leave nothing to
-        compare.
+        If a file can't be used, the images differ in dimension or do not overlap, the masks leave nothing to
+        compare, or stages and initial transform see the images' axes differently.
     """
+    first = stages[0]
     fixed, moving = read_image(case.fixed), read_image(case.moving)
     check_dimensions(fixed, moving)
-    initial = _initial_transform(case, first, fixed.grid)
+    stored = _initial_transform(case, first, fixed.grid)
+    check_directions(stages, stored, fixed.grid, moving.grid)
+    initial = None if stored is None else stored.as_stored
     fixed_mask = None if case.fixed_mask is None else read_mask(case.fixed_mask, fixed.grid)
     moving_mask = None if case.moving_mask is None else read_mask(case.moving_mask, moving.grid)
     landmarks, names = _landmarks(case, fixed.grid, moving.grid)
@@ -115,16 +122,16 @@ def _aligns_by_itself(plan: RegistrationPlan) -> bool:
     return isinstance(transform, LinearTransformPlan) and transform.automatic_initialisation is not None
 
 
-def _initial_transform(case: Case, first: StagePlan, fixed_grid: Grid) -> AbstractTransform | None:
+def _initial_transform(case: Case, first: StagePlan, fixed_grid: Grid) -> StoredTransform | None:
     path = case.initial_transform
     if path is None and isinstance(first, RegistrationPlan) and first.initial_transform is not None:
         path = Path(first.initial_transform)
     if path is None:
         return None
-    initial = read_initial_transform(path)
-    if initial.dimension != fixed_grid.dimension:
+    initial = read_transform(path)
+    if initial.as_stored.dimension != fixed_grid.dimension:
         raise TransformFileError(
-            f"this initial transform has {initial.dimension} dimensions, the images {fixed_grid.dimension}",
+            f"this initial transform has {initial.as_stored.dimension} dimensions, the images {fixed_grid.dimension}",
             where=str(path),
             remedy="Give the transform of these images",
         )

@@ -82,7 +82,7 @@ def run_case(
     with recorded(record, folder, case, log_echo) as log:
         log.info(run_header(case, plan, record))
         with collecting_warnings(record.warnings, told(log, on_warning)):
-            inputs = read_inputs(case, plan.stages[0])
+            inputs = read_inputs(case, plan.stages)
             record.inputs = inputs.facts()
             plan = resolve_for(plan, inputs.fixed.grid.dimension)
             checkpoint = _checkpoint(case, plan, inputs, models, devices, folder, record)

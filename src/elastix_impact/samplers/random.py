@@ -9,15 +9,8 @@ from elastix_impact.geometry.grid import Grid
 from elastix_impact.typing import Points
 
 from .base import AbstractSampler
-from .voxels import (
-    index_to_world,
-    last_index,
-    mask_voxels,
-    random_below,
-    require_samples,
-    uniform,
-    voxel_indices,
-)
+from .domain import SampleDomain
+from .voxels import uniform
 
 
 @final
@@ -45,11 +38,7 @@ class RandomSampler(AbstractSampler):
     """
 
     def __init__(self, grid: Grid, mask: Tensor | None, number_of_samples: int, device: torch.device | str) -> None:
-        require_samples(number_of_samples)
-        self._count = number_of_samples
-        self._grid = grid
-        self._voxels = None if mask is None else mask_voxels(grid, mask, device)
-        self._origin, self._matrix = index_to_world(grid, device)
+        self._domain = SampleDomain.of(grid, mask, number_of_samples, device)
 
     @property
     def is_random(self) -> bool:
@@ -59,12 +48,11 @@ class RandomSampler(AbstractSampler):
     @property
     def number_of_samples(self) -> int:
         """Points per draw."""
-        return self._count
+        return self._domain.count
 
     def draw(self, generator: torch.Generator | None = None) -> Points:
         """World points in mm (number_of_samples, D)."""
-        voxels = draw_voxels(self._voxels, self._grid, self._count, self._origin.device, generator)
-        return torch.addmm(self._origin, voxel_indices(voxels, self._grid), self._matrix)
+        return self._domain.to_world(self._domain.draw_voxels(self._domain.count, generator))
 
 
 @final
@@ -86,13 +74,8 @@ class RandomCoordinateSampler(AbstractSampler):
     """
 
     def __init__(self, grid: Grid, mask: Tensor | None, number_of_samples: int, device: torch.device | str) -> None:
-        require_samples(number_of_samples)
-        self._count = number_of_samples
-        self._grid = grid
-        self._voxels = None if mask is None else mask_voxels(grid, mask, device)
-        self._origin, self._matrix = index_to_world(grid, device)
-        self._last = last_index(grid, device)
-        self._extent_matrix = self._last.unsqueeze(1) * self._matrix
+        self._domain = SampleDomain.of(grid, mask, number_of_samples, device)
+        self._extent_matrix = self._domain.last.unsqueeze(1) * self._domain.matrix
 
     @property
     def is_random(self) -> bool:
@@ -102,24 +85,14 @@ class RandomCoordinateSampler(AbstractSampler):
     @property
     def number_of_samples(self) -> int:
         """Points per draw."""
-        return self._count
+        return self._domain.count
 
     def draw(self, generator: torch.Generator | None = None) -> Points:
         """World points in mm (number_of_samples, D)."""
-        device = self._origin.device
-        jitter = uniform((self._count, self._grid.dimension), device, generator)
-        if self._voxels is None:
-            return torch.addmm(self._origin, jitter, self._extent_matrix)
-        voxels = draw_voxels(self._voxels, self._grid, self._count, device, generator)
-        index_points = (voxel_indices(voxels, self._grid) + jitter).sub_(0.5).abs_()
-        index_points = self._last - (self._last - index_points).abs_()
-        return torch.addmm(self._origin, index_points.abs_(), self._matrix)
-
-
-def draw_voxels(
-    voxels: Tensor | None, grid: Grid, count: int, device: torch.device, generator: torch.Generator | None
-) -> Tensor:
-    """`count` places in the flattened volume, drawn with replacement from `voxels`, or from all if None."""
-    if voxels is None:
-        return random_below(grid.number_of_voxels, count, device, generator)
-    return voxels.index_select(0, random_below(voxels.numel(), count, device, generator))
+        domain = self._domain
+        jitter = uniform((domain.count, domain.grid.dimension), domain.device, generator)
+        if domain.voxels is None:
+            return torch.addmm(domain.origin, jitter, self._extent_matrix)
+        index_points = (domain.draw_voxels(domain.count, generator) + jitter).sub_(0.5).abs_()
+        index_points = domain.last - (domain.last - index_points).abs_()
+        return domain.to_world(index_points.abs_())

@@ -10,8 +10,8 @@ from elastix_impact.geometry.grid import Grid, Row
 from elastix_impact.typing import Flags, Points
 
 from .base import AbstractSampler
-from .random import draw_voxels
-from .voxels import index_to_world, last_index, mask_voxels, require_samples, uniform, voxel_indices
+from .domain import SampleDomain
+from .voxels import uniform
 
 CANDIDATES_PER_SAMPLE = 2
 """With a mask so many positions are tried per sample: enough if half of the box is in the mask."""
@@ -46,17 +46,12 @@ class RandomRegionSampler(AbstractSampler):
         device: torch.device | str,
         region_size: Row | None = None,
     ) -> None:
-        require_samples(number_of_samples)
+        self._domain = SampleDomain.of(grid, mask, number_of_samples, device)
         size = default_region_size(grid) if region_size is None else region_size
         _check_region_size(grid, size)
-        self._count = number_of_samples
-        self._grid = grid
         self._mask = None if mask is None else mask.to(device).flatten()
-        self._voxels = None if mask is None else mask_voxels(grid, mask, device)
-        self._origin, self._matrix = index_to_world(grid, device)
-        self._last = last_index(grid, device)
         self._box = torch.tensor([mm / s for mm, s in zip(size, grid.spacing)], dtype=torch.float32, device=device)
-        self._room = (self._last - self._box).clamp(min=0)
+        self._room = (self._domain.last - self._box).clamp(min=0)
 
     @property
     def is_random(self) -> bool:
@@ -66,30 +61,28 @@ class RandomRegionSampler(AbstractSampler):
     @property
     def number_of_samples(self) -> int:
         """Points per draw."""
-        return self._count
+        return self._domain.count
 
     def draw(self, generator: torch.Generator | None = None) -> Points:
         """World points in mm (number_of_samples, D)."""
-        device = self._origin.device
-        if self._voxels is None or self._mask is None:
-            numbers = uniform((self._count + 1, self._grid.dimension), device, generator)
+        domain, dimension = self._domain, self._domain.grid.dimension
+        if self._mask is None:
+            numbers = uniform((domain.count + 1, dimension), domain.device, generator)
             index_points = torch.addcmul(numbers[-1] * self._room, numbers[:-1], self._box)
         else:
-            voxel = draw_voxels(self._voxels, self._grid, 1, device, generator)
-            centre = voxel_indices(voxel, self._grid)
+            centre = domain.draw_voxels(1, generator)
             corner = torch.minimum((centre - self._box / 2).clamp(min=0), self._room)
-            candidates = self._count * CANDIDATES_PER_SAMPLE
-            numbers = uniform((candidates, self._grid.dimension), device, generator)
-            index_points = torch.minimum(torch.addcmul(corner, numbers, self._box), self._last)
-            chosen = choose_inside(self._is_in_mask(index_points), self._count)
+            numbers = uniform((domain.count * CANDIDATES_PER_SAMPLE, dimension), domain.device, generator)
+            index_points = torch.minimum(torch.addcmul(corner, numbers, self._box), domain.last)
+            chosen = choose_inside(self._is_in_mask(index_points), domain.count)
             index_points = torch.cat([index_points, centre]).index_select(0, chosen)
-        return torch.addmm(self._origin, torch.minimum(index_points, self._last), self._matrix)
+        return domain.to_world(torch.minimum(index_points, domain.last))
 
     def _is_in_mask(self, index_points: Tensor) -> Tensor:
         """Whether the voxels nearest to the positions (N, D) are in the mask."""
         assert self._mask is not None
         voxels, stride = index_points.new_zeros(index_points.shape[0], dtype=torch.int64), 1
-        for axis, size in enumerate(self._grid.size):
+        for axis, size in enumerate(self._domain.grid.size):
             voxels += index_points[:, axis].add(0.5).long() * stride
             stride *= size
         return self._mask.index_select(0, voxels)

@@ -6,13 +6,10 @@ import SimpleITK as sitk
 import torch
 
 from elastix_impact.errors import OutputError, TransformFileError
-from elastix_impact.io.itk_transform import (
-    read_elastix_record,
-    read_initial_transform,
-    read_itk_transform,
-    write_itk_field,
-    write_itk_transform,
-)
+from elastix_impact.geometry.grid import Grid
+from elastix_impact.io.itk_reading import read_itk_transform
+from elastix_impact.io.itk_transform import write_itk_field, write_itk_transform
+from elastix_impact.io.read_transform import read_initial_transform, read_transform
 from elastix_impact.io.transform_file import TransformRecord, write_transform_file
 from elastix_impact.transforms.composite import CompositeTransform
 from transform_samples import GRIDS, points_inside, samples
@@ -249,13 +246,30 @@ def test_the_fixed_grid_is_known_of_elastix_files(tmp_path, suffix):
     grid = GRIDS["flipped"]
     path = tmp_path / f"t.{suffix}"
     write_transform_file(path, TransformRecord(transform=samples(grid)["affine"], fixed_grid=grid))
-    assert read_elastix_record(path).fixed_grid.same_as(grid)
+    assert read_transform(path).record.fixed_grid.same_as(grid)
     write_itk_transform(tmp_path / "t.h5", samples(grid)["affine"])
-    assert read_elastix_record(tmp_path / "t.h5") is None
-    record = TransformRecord(transform=samples(grid)["affine"], fixed_grid=grid, use_direction_cosines=False)
+    assert read_transform(tmp_path / "t.h5").record is None
+
+
+def test_a_transform_that_ignores_directions_is_one_of_world_points_only_with_the_moving_grid(tmp_path):
+    fixed, moving, path = GRIDS["flipped"], GRIDS["oblique anisotropic"], tmp_path / "t.txt"
+    transform = samples(fixed)["affine"]
+    record = TransformRecord(transform=transform, fixed_grid=fixed, use_direction_cosines=False)
     write_transform_file(path, record)
     with pytest.raises(TransformFileError, match="UseDirectionCosines"):
-        read_elastix_record(path)
+        read_initial_transform(path)
+    with pytest.raises(TransformFileError, match="the moving image 2"):
+        read_initial_transform(path, Grid.axis_aligned((5, 5), (1.0, 1.0)))
+    index = np.array([[1.0, 2.0, 3.0], [0.0, 0.5, 2.0]])
+
+    def place(grid, index, axes):  # ITK's formula, with these axes
+        return grid.origin + (index * grid.spacing) @ np.array(axes).T
+
+    mapped = transform.map_points(torch.from_numpy(place(fixed, index, np.eye(3)))).numpy()
+    voxels = (mapped - moving.origin) / moving.spacing
+    in_world = torch.from_numpy(place(fixed, index, fixed.direction))
+    got = read_initial_transform(path, moving).map_points(in_world).numpy()
+    np.testing.assert_allclose(got, place(moving, voxels, moving.direction), atol=1e-8, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["missing.tfm", "missing.txt", "."])

@@ -9,10 +9,10 @@ import torch
 
 from elastix_impact.errors import OutputError, TransformFileError
 from elastix_impact.io.itk_transform import write_itk_transform
+from elastix_impact.io.read_transform import read_initial_transform
 from elastix_impact.io.transform_file import (
     ResampleSettings,
     TransformRecord,
-    read_transform_chain,
     read_transform_file,
     write_transform_file,
 )
@@ -58,7 +58,10 @@ def test_a_chain_is_followed_beside_the_file_that_names_it(tmp_path, combination
     kinds, points = _chain(tmp_path, combination)
     expected = CompositeTransform(kinds["euler"], kinds["spline 3"], combination)
     torch.testing.assert_close(
-        read_transform_chain(tmp_path / "second.txt").map_points(points), expected.map_points(points), atol=1e-9, rtol=0
+        read_initial_transform(tmp_path / "second.txt").map_points(points),
+        expected.map_points(points),
+        atol=1e-9,
+        rtol=0,
     )
 
 
@@ -70,7 +73,7 @@ def test_the_file_s_own_folder_comes_first_then_the_working_directory(tmp_path, 
     write_transform_file(elsewhere / "first.txt", TransformRecord(transform=kinds["translation"], fixed_grid=grid))
     monkeypatch.chdir(elsewhere)
     for initial in (kinds["euler"], kinds["translation"]):
-        chain = read_transform_chain(tmp_path / "second.txt")
+        chain = read_initial_transform(tmp_path / "second.txt")
         expected = CompositeTransform(initial, kinds["spline 3"], "Compose")
         torch.testing.assert_close(chain.map_points(points), expected.map_points(points), atol=1e-9, rtol=0)
         (tmp_path / "first.txt").unlink(missing_ok=True)
@@ -80,7 +83,7 @@ def test_the_old_spelling_of_the_initial_transform_is_read(tmp_path):
     _chain(tmp_path)
     path = tmp_path / "second.txt"
     path.write_text(path.read_text().replace("InitialTransformParameterFileName", "InitialTransformParametersFileName"))
-    assert isinstance(read_transform_chain(path), CompositeTransform)
+    assert isinstance(read_initial_transform(path), CompositeTransform)
 
 
 def test_a_chain_that_bites_its_tail_is_refused(tmp_path):
@@ -88,14 +91,14 @@ def test_a_chain_that_bites_its_tail_is_refused(tmp_path):
     path = tmp_path / "first.txt"
     path.write_text(path.read_text().replace("NoInitialTransform", "second.txt"))
     with pytest.raises(TransformFileError, match="comes back to this file"):
-        read_transform_chain(tmp_path / "second.txt")
+        read_initial_transform(tmp_path / "second.txt")
 
 
 def test_a_missing_initial_transform_names_both_places(tmp_path):
     _chain(tmp_path)
     (tmp_path / "first.txt").unlink()
     with pytest.raises(TransformFileError, match=r"first\.txt is missing.*or.*first\.txt"):
-        read_transform_chain(tmp_path / "second.txt")
+        read_initial_transform(tmp_path / "second.txt")
 
 
 def _with_value(text, key, value):

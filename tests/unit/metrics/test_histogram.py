@@ -16,11 +16,10 @@ from elastix_impact.metrics.histogram import (
     joint_by_addition,
     joint_by_product,
 )
-from elastix_impact.metrics.histogram_pair import of_joint_histogram
 from elastix_impact.metrics.image_pair import Samples
+from elastix_impact.metrics.joint_histogram import of_joint_histogram
 from elastix_impact.metrics.limiters import IntensityLimits
-from elastix_impact.metrics.mattes import minus_mutual_information
-from elastix_impact.metrics.normalized_mutual_information import minus_normalized_mutual_information
+from elastix_impact.metrics.mutual_information import minus_mutual_information, minus_normalized_mutual_information
 
 FIXED_RANGE, MOVING_RANGE = (-1000.0, 400.0), (0.0, 3.0)
 SMALL = HistogramSettings(fixed_bins=9, moving_bins=11, fixed_kernel_order=2)

@@ -15,6 +15,7 @@ from elastix_impact.geometry.image import Image
 from elastix_impact.metrics.impact import loss as loss_module
 from elastix_impact.metrics.impact.distances import DISTANCES
 from elastix_impact.metrics.impact.features import ModelInput, layer_grid
+from elastix_impact.metrics.impact.inputs import ImpactInputs
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.static import StaticImpact
 from elastix_impact.transforms.translation import TranslationTransform
@@ -97,15 +98,14 @@ def test_the_number_is_the_metrics_own(distance, tmp_path):
     fixed, moving = (Image(images[0, 0], grid) for images in _pair(1, 1, *grid.shape))
     for mask, index in (("10", 0), ("01", 1)):
         side = ModelInput(load_model(path), 3, 1, (0, 0, 0), grid.spacing, tuple(c == "1" for c in mask))
-        metric = StaticImpact(
-            fixed, moving, None, start=TranslationTransform(torch.zeros(3)), fixed_models=[side], moving_models=[side],
-            image_order=1, feature_order=1,
-            layers=[LayerComparison(distance, 1.0, 99, 0)], update_interval=-1, generator=torch.Generator(), level=0,
-            sink=None,
+        inputs = ImpactInputs(
+            fixed=fixed, moving=moving, moving_mask=None, fixed_models=[side], moving_models=[side], image_order=1,
+            layers=[LayerComparison(distance, 1.0, 99, 0)], generator=torch.Generator(),
         )  # fmt: skip
+        still = TranslationTransform(torch.zeros(3))
+        metric = StaticImpact(inputs, start=still, feature_order=1, update_interval=-1, level=0, sink=None)
         features = Pyramid(3)(fixed.data[None, None])[index][0]
         voxels = layer_grid(grid, features, layer_geometry(side.model, 3, 1, 2)[index])
-        still = TranslationTransform(torch.zeros(3))
         (expected,) = metric.evaluate(still, voxels.world_points(torch.float32)).parts.values()
         loss = ImpactLoss(path, mask, distance)
         torch.testing.assert_close(

@@ -10,6 +10,7 @@ from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.metrics.impact import jacobian
 from elastix_impact.metrics.impact.features import ModelInput
+from elastix_impact.metrics.impact.inputs import ImpactInputs
 from elastix_impact.metrics.impact.jacobian import JacobianImpact
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.patches import PatchPlan
@@ -52,11 +53,13 @@ def _image(seed, grid=GRID):
 
 def _metric(models, *, dimension=3, gradient="Exact", fixed=None, moving=None, mask=None, patch=5, layers=None):
     model = ModelInput(models[dimension], dimension, 1, (patch,) * dimension, (2.0,) * dimension, (True, True))
-    return JacobianImpact(
-        fixed or _image(0), moving or _image(1), mask, fixed_models=[model], moving_models=[model],
+    inputs = ImpactInputs(
+        fixed=fixed or _image(0), moving=moving or _image(1), moving_mask=mask,
+        fixed_models=[model], moving_models=[model],
         layers=layers or [LayerComparison("L2", 1.0, 4, 0), LayerComparison("NCC", 0.5, 6, 0)],
-        image_order=3, gradient=gradient, generator=torch.Generator().manual_seed(1),
+        image_order=3, generator=torch.Generator().manual_seed(1),
     )  # fmt: skip
+    return JacobianImpact(inputs, gradient=gradient)
 
 
 def _points(count=40, grid=GRID):
@@ -194,9 +197,9 @@ def test_wrong_masks_and_channels_are_named(models):
     with pytest.raises(ModelError, match="fixed models give 2 layers"):
         _metric(models, layers=[LayerComparison("L2", 1.0, 4, 0)]).evaluate(still, points)
     model = ModelInput(models[3], 3, 3, (5, 5, 5), (2.0, 2.0, 2.0), (True, True))
-    metric = JacobianImpact(
-        _image(0), _image(1), None, fixed_models=[model], moving_models=[model], layers=[], image_order=1,
-        gradient="Exact", generator=torch.Generator(),
+    inputs = ImpactInputs(
+        fixed=_image(0), moving=_image(1), moving_mask=None, fixed_models=[model], moving_models=[model], layers=[],
+        image_order=1, generator=torch.Generator(),
     )  # fmt: skip
     with pytest.raises(ModelError, match="ImpactNumberOfChannels"):
-        metric.evaluate(still, points)
+        JacobianImpact(inputs, gradient="Exact").evaluate(still, points)

@@ -3,7 +3,7 @@
 The oracles call the eager modules one image, one slice or one patch at a time and interpolate with scipy.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.metrics.impact.features import ModelInput
+from elastix_impact.metrics.impact.inputs import ImpactInputs
 from elastix_impact.metrics.impact.jacobian import FIXED_ORDER, JacobianImpact
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.patches import PatchPlan
@@ -140,15 +141,18 @@ def _metric(mode: str, pair: tuple[str, str], folder, *, gradient: str = "Exact"
             ModelInput(load_model(path), kind.dimension, kind.channels, patch[: kind.dimension], voxel, selected)
         )
         assert sides[-1].model.number_of_inputs == kind.inputs
-    options = {
-        "fixed_models": sides[:1], "moving_models": sides[1:], "layers": _comparisons(KINDS[pair[0]]),
-        "generator": torch.Generator().manual_seed(7),
-    }  # fmt: skip
+    inputs = ImpactInputs(
+        fixed=FIXED, moving=MOVING, moving_mask=None, fixed_models=sides[:1], moving_models=sides[1:],
+        layers=_comparisons(KINDS[pair[0]]), image_order=3, generator=torch.Generator().manual_seed(7),
+    )  # fmt: skip
+    return _of_mode(mode, inputs, gradient), sides
+
+
+def _of_mode(mode: str, inputs: ImpactInputs, gradient: str = "Exact"):
     if mode == "Jacobian":
-        return JacobianImpact(FIXED, MOVING, None, image_order=3, gradient=gradient, **options), sides
+        return JacobianImpact(inputs, gradient=gradient)
     still = TranslationTransform(torch.zeros(3))
-    options |= {"image_order": 3, "feature_order": 3, "update_interval": -1, "level": 0, "sink": None, "start": still}
-    return StaticImpact(FIXED, MOVING, None, **options), sides
+    return StaticImpact(inputs, start=still, feature_order=3, update_interval=-1, level=0, sink=None)
 
 
 def _affine(parameters: Tensor) -> AffineTransform:
@@ -269,14 +273,12 @@ def test_the_two_sides_of_a_pair_are_not_mixed_up(tmp_path):
     for mode in ("Static", "Jacobian"):
         metric, sides = _metric(mode, PAIRS["one input"], tmp_path)
         straight = metric.evaluate(still, world_points).parts
-        options = {
-            "fixed_models": sides[1:], "layers": _comparisons(KINDS["one input"]), "generator": torch.Generator(),
-            "image_order": 3,
-        }  # fmt: skip
-        more = {"feature_order": 3, "update_interval": -1, "level": 0, "sink": None, "start": still}
-        kind, extra = (JacobianImpact, {"gradient": "Exact"}) if mode == "Jacobian" else (StaticImpact, more)
-        exchanged = kind(MOVING, FIXED, None, moving_models=sides[:1], **options, **extra).evaluate(still, world_points)
-        half = kind(MOVING, FIXED, None, moving_models=sides[1:], **options, **extra).evaluate(still, world_points)
+        inputs = ImpactInputs(
+            fixed=MOVING, moving=FIXED, moving_mask=None, fixed_models=sides[1:], moving_models=sides[:1],
+            layers=_comparisons(KINDS["one input"]), image_order=3, generator=torch.Generator(),
+        )  # fmt: skip
+        exchanged = _of_mode(mode, inputs).evaluate(still, world_points)
+        half = _of_mode(mode, replace(inputs, moving_models=sides[1:])).evaluate(still, world_points)
         for name, part in straight.items():
             assert exchanged.parts[name].item() == pytest.approx(part.item(), rel=1e-3)
             assert half.parts[name].item() != pytest.approx(part.item(), rel=1e-2)

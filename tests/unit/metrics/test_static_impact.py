@@ -9,6 +9,7 @@ from elastix_impact.errors import ModelError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.metrics.impact.features import ModelInput, layer_grid, principal_axes, project, voxel_grid
+from elastix_impact.metrics.impact.inputs import ImpactInputs
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.static import StaticImpact
 from elastix_impact.samplers.fixed import FullSampler
@@ -48,25 +49,23 @@ def _smooth_noise(shape, seed=0):
     return torch.nn.functional.interpolate(noise, size=shape, mode=mode, align_corners=True)[0, 0] * 1000
 
 
-def _metric(models, fixed, moving, *, model="strided", mask=(True, False), layers=None, voxel=None, **options):
+def _metric(
+    models, fixed, moving, *, model="strided", mask=(True, False), layers=None, voxel=None, moving_mask=None, **options
+):
     grid = fixed.grid
     side = ModelInput(models[model], 2 if model.endswith("2") else 3, 1, (0, 0, 0), voxel or grid.spacing, tuple(mask))
-    settings = {
-        "moving_mask": None, "image_order": 1, "feature_order": 3, "update_interval": -1,
-        "generator": torch.Generator().manual_seed(1), "level": 0, "sink": None,
-    } | options  # fmt: skip
-    moving_mask = settings.pop("moving_mask")
-    layers = layers or [LayerComparison("L2", 1.0, 99, 0)] * sum(mask)
-    return StaticImpact(
-        fixed,
-        moving,
-        moving_mask,
-        start=_still(fixed.grid.dimension),
+    inputs = ImpactInputs(
+        fixed=fixed,
+        moving=moving,
+        moving_mask=moving_mask,
         fixed_models=[side],
         moving_models=[side],
-        layers=layers,
-        **settings,
+        layers=layers or [LayerComparison("L2", 1.0, 99, 0)] * sum(mask),
+        image_order=1,
+        generator=torch.Generator().manual_seed(1),
     )
+    settings = {"feature_order": 3, "update_interval": -1, "level": 0, "sink": None} | options
+    return StaticImpact(inputs, start=_still(fixed.grid.dimension), **settings)
 
 
 def _pair(grid=GRID):
@@ -204,36 +203,15 @@ def test_layers_that_do_not_fit_are_refused_with_both_numbers(models):
     sides = [
         ModelInput(models["strided"], 3, 1, (0, 0, 0), GRID.spacing, mask) for mask in ((True, False), (False, True))
     ]
-    options = {
-        "image_order": 1,
-        "feature_order": 1,
-        "update_interval": -1,
-        "generator": torch.Generator(),
-        "level": 0,
-        "sink": None,
-    }
+    inputs = ImpactInputs(
+        fixed=fixed, moving=moving, moving_mask=None, fixed_models=sides[:1], moving_models=sides[1:],
+        layers=[LayerComparison("L2", 1.0, 1, 0)], image_order=1, generator=torch.Generator(),
+    )  # fmt: skip
+    options = {"start": _still(), "feature_order": 1, "update_interval": -1, "level": 0, "sink": None}
     with pytest.raises(ModelError, match="3 fixed and 2 moving channels"):
-        StaticImpact(
-            fixed,
-            moving,
-            None,
-            start=_still(fixed.grid.dimension),
-            fixed_models=sides[:1],
-            moving_models=sides[1:],
-            layers=[LayerComparison("L2", 1.0, 1, 0)],
-            **options,
-        )
+        StaticImpact(inputs, **options)
     with pytest.raises(ModelError, match="fixed models give 2 layers"):
-        StaticImpact(
-            fixed,
-            moving,
-            None,
-            start=_still(fixed.grid.dimension),
-            fixed_models=sides,
-            moving_models=sides[1:],
-            layers=[LayerComparison("L2", 1.0, 1, 0)],
-            **options,
-        )
+        StaticImpact(replace(inputs, fixed_models=sides), **options)
 
 
 def test_voxel_and_layer_grids_lie_where_the_voxels_are():

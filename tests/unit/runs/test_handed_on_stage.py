@@ -172,7 +172,7 @@ def test_it_starts_where_a_native_stage_ended(case: dict[str, Path], tmp_path: P
 
 def test_levels_leave_transforms_and_images_if_asked(case: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
-    shift = _map(tmp_path / "shift.txt", Optimizer='"RegularStepGradientDescent"')
+    shift = _map(tmp_path / "shift.txt", Optimizer='"RegularStepGradientDescent"', UseDirectionCosines='"false"')
     spline = _map(
         tmp_path / "spline.txt", Transform='"SplineKernelTransform"', SplineKernelType='"ThinPlateSpline"',
         Optimizer='"AdaptiveStochasticGradientDescent"', MaximumNumberOfIterations="2", NumberOfResolutions="2",

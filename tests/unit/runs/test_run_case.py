@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from elastix_impact.io.itk_transform import read_initial_transform
 from elastix_impact.io.points import read_points
+from elastix_impact.io.read_transform import read_initial_transform
 from elastix_impact.registration.observe import NullObserver
 from elastix_impact.registration.result import StopReason
 from elastix_impact.runs import run_case as module

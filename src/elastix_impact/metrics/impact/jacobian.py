@@ -16,7 +16,6 @@ from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 
 from elastix_impact.geometry.domain import Domain
 from elastix_impact.geometry.field import ScalarField
-from elastix_impact.geometry.image import Image
 from elastix_impact.geometry.patches import Patches
 from elastix_impact.metrics.base import AbstractMetric, MetricValue
 from elastix_impact.transforms.base import AbstractTransform
@@ -24,7 +23,8 @@ from elastix_impact.typing import Points
 from elastix_impact.zoo.memory import bytes_per_voxel, free_memory
 
 from .features import ModelInput
-from .layers import LayerComparison, LayerSum, check_layers
+from .inputs import ImpactInputs
+from .layers import LayerSum, check_layers
 from .patches import PatchPlan, centre_features
 
 JacobianGradient = Literal["Exact", "Center"]
@@ -52,20 +52,12 @@ class JacobianImpact(AbstractMetric):
 
     Parameters
     ----------
-    fixed, moving
-        The level's images, in the loop's frame and on its device.
-    moving_mask
-        Where the moving image counts, or None. A sample counts only if its whole mapped patch is inside.
-    fixed_models, moving_models
-        The models in pairs; both sides select the same layers and have the same patch size.
-    layers
-        One comparison per selected layer, models in order; PCA is not used in this mode.
-    image_order
-        Interpolation order of the moving image.
+    inputs
+        Images, models and layers. A sample counts only if its whole mapped patch is inside the moving image and mask.
+        The models are in pairs: both sides select the same layers and have the same patch size. PCA is not used in
+        this mode.
     gradient
         See above.
-    generator
-        Draws channel subsets and the planes of 2-D models.
 
     Raises
     ------
@@ -73,30 +65,18 @@ class JacobianImpact(AbstractMetric):
         If the two sides don't fit together or a model can't run.
     """
 
-    def __init__(
-        self,
-        fixed: Image,
-        moving: Image,
-        moving_mask: Image | None,
-        *,
-        fixed_models: Sequence[ModelInput],
-        moving_models: Sequence[ModelInput],
-        layers: Sequence[LayerComparison],
-        image_order: int,
-        gradient: JacobianGradient,
-        generator: torch.Generator,
-    ) -> None:
-        device = fixed.data.device
+    def __init__(self, inputs: ImpactInputs, *, gradient: JacobianGradient) -> None:
+        fixed, moving, generator, device = inputs.fixed, inputs.moving, inputs.generator, inputs.fixed.data.device
         self._fixed = ScalarField.from_volume(fixed.data, fixed.grid, FIXED_ORDER)
-        self._moving = ScalarField.from_volume(moving.data, moving.grid, image_order)
+        self._moving = ScalarField.from_volume(moving.data, moving.grid, inputs.image_order)
         self._stats = fixed.statistics().cpu(), moving.statistics().cpu()
         self._direction = torch.tensor(fixed.grid.direction, dtype=torch.float64).round().long()
-        self._domain = Domain.of(moving.grid, moving_mask, device)
-        self._models = list(zip(fixed_models, moving_models))
-        self._plans = [PatchPlan(model, fixed.grid, generator, device) for model in fixed_models]
-        self._sum, self._layers, self._gradient = LayerSum(layers, generator), tuple(layers), gradient
+        self._domain = Domain.of(moving.grid, inputs.moving_mask, device)
+        self._models = list(zip(inputs.fixed_models, inputs.moving_models))
+        self._plans = [PatchPlan(model, fixed.grid, generator, device) for model in inputs.fixed_models]
+        self._sum, self._layers, self._gradient = LayerSum(inputs.layers, generator), tuple(inputs.layers), gradient
         self._generator, self._generator_state = generator, generator.get_state()
-        self._piece_voxels, self._kept_voxels = _memory_plan(moving_models, device)
+        self._piece_voxels, self._kept_voxels = _memory_plan(inputs.moving_models, device)
         self._checked = False
 
     def evaluate(self, transform: AbstractTransform, world_points: Points) -> MetricValue:

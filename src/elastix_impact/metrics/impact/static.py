@@ -34,7 +34,8 @@ from .features import (
     project,
     voxel_grid,
 )
-from .layers import LayerComparison, LayerSum, check_layers
+from .inputs import ImpactInputs
+from .layers import LayerSum, check_layers
 
 
 @final
@@ -43,22 +44,14 @@ class StaticImpact(AbstractMetric):
 
     Parameters
     ----------
-    fixed, moving
-        The level's images, in the loop's frame and on its device.
-    moving_mask
-        Where the moving image counts, or None.
+    inputs
+        Images, models and layers; the images are interpolated onto the models' voxel grids.
     start
         The transform at the level's start, in the loop's frame.
-    fixed_models, moving_models
-        The models; both sides must select the same number of layers with the same channels.
-    layers
-        One comparison per selected layer, models in order.
-    image_order, feature_order
-        Interpolation orders of the images (onto the models' voxel grids) and of the feature maps.
+    feature_order
+        Interpolation order of the feature maps.
     update_interval
         Iterations after which the moving features are extracted anew, -1 = never.
-    generator
-        Draws the channel subsets.
     level, sink
         For written feature maps.
 
@@ -70,32 +63,26 @@ class StaticImpact(AbstractMetric):
 
     def __init__(
         self,
-        fixed: Image,
-        moving: Image,
-        moving_mask: Image | None,
+        inputs: ImpactInputs,
         *,
         start: AbstractTransform,
-        fixed_models: Sequence[ModelInput],
-        moving_models: Sequence[ModelInput],
-        layers: Sequence[LayerComparison],
-        image_order: int,
         feature_order: int,
         update_interval: int,
-        generator: torch.Generator,
         level: int,
         sink: FeatureSink | None,
     ) -> None:
-        self._fixed_grid, self._moving, self._moving_models = fixed.grid, moving, tuple(moving_models)
+        fixed, moving, layers, image_order = inputs.fixed, inputs.moving, inputs.layers, inputs.image_order
+        self._fixed_grid, self._moving, self._moving_models = fixed.grid, moving, tuple(inputs.moving_models)
         seen = with_axes_like(moving, _axes_after(start, fixed.grid), image_order)
-        self._sum = LayerSum(layers, generator)
+        self._sum = LayerSum(layers, inputs.generator)
         self._image_order, self._feature_order = image_order, feature_order
         self._update_interval = update_interval
         self._role, self._sink = f"Moving_{level}", sink
         self._moving_stats = moving.statistics()
-        self._domain = Domain.of(moving.grid, moving_mask, moving.data.device)
+        self._domain = Domain.of(moving.grid, inputs.moving_mask, moving.data.device)
 
-        fixed_maps = _maps_of_image(fixed, fixed_models, image_order, f"Fixed_{level}", sink, fixed.statistics())
-        moving_maps = _maps_of_image(seen, moving_models, image_order, self._role, sink, moving.statistics())
+        fixed_maps = _maps_of_image(fixed, inputs.fixed_models, image_order, f"Fixed_{level}", sink, fixed.statistics())
+        moving_maps = _maps_of_image(seen, inputs.moving_models, image_order, self._role, sink, moving.statistics())
         check_layers([m.features.shape[0] for m in fixed_maps], [m.features.shape[0] for m in moving_maps], layers)
         self._bases = [
             principal_axes(m.features, layer.pca) if layer.pca else None for m, layer in zip(fixed_maps, layers)

@@ -1,4 +1,4 @@
-"""Two images compared by a function of their joint histogram, and its gradient."""
+"""The metric that compares two images by a function of their joint histogram, and its gradient."""
 
 from collections.abc import Callable
 from typing import Any, final
@@ -10,7 +10,7 @@ from elastix_impact.geometry.image import Image
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points, Scalar
 
-from .base import MetricValue
+from .base import AbstractMetric, MetricValue
 from .histogram import HistogramAxis, HistogramSettings, histogram_axes, joint_by_addition, joint_by_product
 from .image_pair import ImagePair, Samples, intensity_range
 
@@ -21,8 +21,8 @@ derivative by each entry, up to a term that is the same for all entries of a fix
 
 
 @final
-class HistogramPair:
-    """A fixed and a moving image compared by a function of their joint histogram.
+class JointHistogramMetric(AbstractMetric):
+    """A criterion of the joint histogram of f(x) and m(T(x)), e.g. of those in `mutual_information`.
 
     Parameters
     ----------
@@ -30,6 +30,8 @@ class HistogramPair:
         The level's images, in the loop's frame and on its device.
     moving_mask, fixed_mask
         Where the images count, or None. The histogram covers the intensities inside.
+    criterion
+        What is minimised.
     settings
         Bins, windows and margins.
     fixed_order, moving_order
@@ -48,18 +50,20 @@ class HistogramPair:
         moving_mask: Image | None,
         *,
         fixed_mask: Image | None,
+        criterion: Criterion,
         settings: HistogramSettings,
-        fixed_order: int,
-        moving_order: int,
+        fixed_order: int = 1,
+        moving_order: int = 1,
     ) -> None:
         self._images = ImagePair(fixed, moving, moving_mask, fixed_order=fixed_order, moving_order=moving_order)
         ranges = intensity_range(fixed, fixed_mask), intensity_range(moving, moving_mask)
         self._axes = histogram_axes(*ranges, settings)
+        self._criterion = criterion
 
-    def evaluate(self, transform: AbstractTransform, world_points: Points, criterion: Criterion) -> MetricValue:
+    def evaluate(self, transform: AbstractTransform, world_points: Points) -> MetricValue:
         """The criterion of the samples inside the moving domain."""
         samples = self._images.sample(transform, world_points)
-        return MetricValue(of_joint_histogram(samples, *self._axes, criterion), samples.valid_fraction, {})
+        return MetricValue(of_joint_histogram(samples, *self._axes, self._criterion), samples.valid_fraction, {})
 
 
 def of_joint_histogram(samples: Samples, fixed: HistogramAxis, moving: HistogramAxis, criterion: Criterion) -> Scalar:
