@@ -13,8 +13,9 @@ from elastix_impact.io.images import read_image
 from elastix_impact.io.masks import read_mask
 from elastix_impact.io.points import read_landmark_pair
 from elastix_impact.io.read_transform import StoredTransform, read_transform
+from elastix_impact.io.segmentations import read_label_pair
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.judging.evaluate import Judged, read_label_pair
+from elastix_impact.judging.evaluate import Judged
 from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan, StagePlan
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
