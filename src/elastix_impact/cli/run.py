@@ -34,7 +34,7 @@ def run_run(arguments: argparse.Namespace) -> int:
 
 
 def run_folder(data: Path, out: Path, arguments: argparse.Namespace, label_names: Path | None = None) -> "RunRecord":
-    """Run the case in the folder `data`, as the folder contract says, into `out`; `label_names` replaces the folder's."""
+    """Run the case in the folder `data`, as the folder contract says, into `out`; `label_names` replaces its own."""
     from elastix_impact.runs.case import Case
     from elastix_impact.runs.collect_warnings import collecting_warnings
     from elastix_impact.runs.find_inputs import find_inputs

@@ -75,7 +75,7 @@ def propagate(
         raise OutputError(
             "; ".join(faults),
             where=str(folder.path),
-            remedy="The registration itself is there: apply it with `elastix-impact transform`",
+            remedy="The transform is written: remove the cause, and apply it",
         )
     return written
 
