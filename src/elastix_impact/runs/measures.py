@@ -50,9 +50,9 @@ class RunMeasures:
         self._judges: dict[bool, Judge] = {}
         self._last: tuple[AbstractTransform | None, EvaluationSummary] | None = None
 
-    def after_stage(self, plan: StagePlan, transform: AbstractTransform) -> None:
-        """Measure what the last stage of the record, that of `plan`, reached: the whole transform so far."""
-        summary = self._measure(plan, transform)
+    def after_stage(self, plan: StagePlan, transform: AbstractTransform | None) -> None:
+        """Measure what the last stage of the record, that of `plan`, reached: the whole transform so far, if known."""
+        summary = None if transform is None else self._measure(plan, transform)
         if summary is not None:
             self._record.stage_evaluations[len(self._record.stages) - 1] = summary
             self._log.info(f"\n{stage_table(self._record.stage_rows)}\n")

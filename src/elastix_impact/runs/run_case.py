@@ -140,8 +140,7 @@ def _run_stages(
         transform, name = finished.transform, finished.transform_file
         for observer in observers:
             observer.on_start(plan.stages[number], "an earlier run")
-        if transform is not None:
-            measures.after_stage(plan.stages[number], transform)
+        measures.after_stage(plan.stages[number], transform)
     for number, device in list(enumerate(devices))[len(checkpoint.stages) :]:
         stage = Stage(number, plan.stages[number], inputs, transform, name, folder, log, device)
         log.info(stage_header(number, Path(stage.plan.source)))
@@ -153,8 +152,7 @@ def _run_stages(
             record.stages.append(outcome.record)
             transform, name = outcome.transform, outcome.record.transform_file
             checkpoint.finish_stage(FinishedStage(outcome.record.to_json(), transform, name))
-            if transform is not None:
-                measures.after_stage(stage.plan, transform)
+            measures.after_stage(stage.plan, transform)
             continue
         with torch_settings(record.threads, device, deterministic=record.deterministic):
             result, name = _run_stage(stage, stage.plan, plan.finders[number], observers, checkpoint)
