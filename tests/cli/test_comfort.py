@@ -41,12 +41,12 @@ def test_progress_in_json_lines_tells_everything(data: Path, tmp_path: Path, cap
 
 
 def test_errors_and_warnings_are_json_lines_too(data: Path, tmp_path: Path, capsys) -> None:
-    (data / "Moving_landmarks.txt").unlink()
+    (data / "Fixed_labels.mha").touch()
     (data / "ParameterMap.txt").unlink()
     assert main(["run", "--data", str(data), "--out", str(tmp_path / "Out"), "--progress", "json"]) == 2
     warning, error = _events(capsys.readouterr().err)
     assert (warning["event"], error["event"]) == ("warning", "error")
-    assert "has no partner" in warning["message"]
+    assert "Fixed_labels.mha has no partner" in warning["message"]
     assert "no parameter map" in error["message"]
     assert main(["report", str(tmp_path)]) == 2
     assert capsys.readouterr().err.startswith("elastix-impact: error: ")  # the next command speaks as ever

@@ -73,6 +73,22 @@ def test_everything_at_once(data: Path, truth: Path, tmp_path: Path, capsys) -> 
         assert [row["label"] for row in csv.DictReader(file)] == ["1", "2", "3"]
 
 
+def test_structures_have_names(data: Path, truth: Path, tmp_path: Path, capsys) -> None:
+    fixed, moving = _labels_beside(data)
+    names = tmp_path / "names.csv"
+    names.write_text("1,liver left\n3,spleen\n9,absent\n")
+    words = ["--fixed-labels", str(fixed), "--moving-labels", str(moving), "--label-names", str(names)]
+    assert _evaluate(data, truth, *words, "--out", str(tmp_path / "judged")) == 0
+    said = capsys.readouterr().out
+    assert "  1 liver left" in said
+    assert "  3 spleen" in said
+    found = json.loads((tmp_path / "judged" / "evaluation.json").read_text())["labels"]["after"]
+    assert found["names"] == {"1": "liver left", "3": "spleen"}
+    assert [score["name"] for score in found["labels"]] == ["liver left", None, "spleen"]
+    with (tmp_path / "judged" / "labels.csv").open(newline="") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == ["liver left", "", "spleen"]
+
+
 def test_tables_for_people(data: Path, truth: Path, capsys) -> None:
     fixed, moving = _labels_beside(data)
     assert _evaluate(data, truth, "--fixed-labels", str(fixed), "--moving-labels", str(moving)) == 0
@@ -100,6 +116,7 @@ def test_landmarks_alone_need_no_images(data: Path, truth: Path, capsys) -> None
     [
         (["--fixed-points", "a.txt"], "--fixed-points and --moving-points go together"),
         (["--moving-labels", "a.mha"], "--fixed-labels and --moving-labels go together"),
+        (["--fixed-points", "a.txt", "--moving-points", "b.txt", "--label-names", "c.csv"], "--label-names is for"),
         ([], "nothing to measure by"),
     ],
 )
@@ -156,7 +173,7 @@ def test_the_folder_contract_has_labels(data: Path, tmp_path: Path, capsys) -> N
         assert f">{heading}<" in page
 
 
-def test_one_label_file_alone_is_said_and_left(data: Path, tmp_path: Path, capsys) -> None:
+def test_fixed_labels_alone_are_said_and_left(data: Path, tmp_path: Path, capsys) -> None:
     _, moving = _labels_beside(data)
     moving.unlink()
     assert main(["run", "--data", str(data), "--out", str(tmp_path / "Out"), "--quiet"]) == 0

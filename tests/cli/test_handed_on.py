@@ -91,6 +91,10 @@ def test_native_foreign_and_native_stages_feed_each_other(case: Path, tmp_path: 
     record = _record(out)
     engines = [stage["engine"].split()[0] for stage in record["stages"]]
     assert engines == ["native", "itk-elastix", "native"]
+    errors = [stage["evaluation"]["landmarks_mm"] for stage in record["stages"]]
+    assert all(error["before"] == record["landmarks_mm"]["before"] for error in errors)
+    assert errors[1]["after"]["mean"] < errors[0]["after"]["mean"]
+    assert errors[2] == record["landmarks_mm"]
     assert record["landmarks_mm"]["after"]["mean"] < 0.3 * record["landmarks_mm"]["before"]["mean"]
     text = (out / "TransformParameters.1.txt").read_text()
     assert '(InitialTransformParameterFileName "TransformParameters.0.txt")' in text

@@ -52,12 +52,12 @@ def test_doubtful_inputs_are_warned_of_once_and_recorded(data: Path, tmp_path: P
     copy = tmp_path / "Data"
     copy.mkdir()
     for path in data.iterdir():
-        if path.name != "Moving_landmarks.txt":
-            (copy / path.name).symlink_to(path)
+        (copy / path.name).symlink_to(path)
+    (copy / "Fixed_labels.mha").symlink_to(data / "FixedImage.mha")
     assert main(["run", "--data", str(copy), "--out", str(tmp_path / "Out"), "--quiet"]) == 0
     errors = capsys.readouterr().err
     assert errors.count("warning: ") == 1
-    assert "Fixed_landmarks.txt has no partner" in errors
+    assert "Fixed_labels.mha has no partner" in errors
     record = json.loads((tmp_path / "Out" / "registration.json").read_text())
     assert any("has no partner" in text for text in record["warnings"])
 

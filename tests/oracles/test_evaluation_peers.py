@@ -10,7 +10,7 @@ import torch
 
 from elastix_impact.evaluation import learn2reg
 from elastix_impact.evaluation.deformation import summarise_deformation
-from elastix_impact.evaluation.labels import LabelSummary, compare_labels
+from elastix_impact.evaluation.labels import LabelSummary, Structures
 from elastix_impact.evaluation.places import places_in
 from elastix_impact.evaluation.similarity import BINS, compare_intensities
 from elastix_impact.geometry.grid import Grid
@@ -57,7 +57,7 @@ def _ours(summary: LabelSummary) -> torch.Tensor:
 def test_labels_agree_with_monai(shape, spacing):
     fixed, moved = _blobs(shape, 4, seed=1), _blobs(shape, 4, seed=2)
     moved = torch.where(torch.rand(shape) < 0.6, fixed, moved)
-    summary = compare_labels(fixed, moved, moved, spacing)
+    summary = Structures(fixed, moved, spacing).compare(moved)
     torch.testing.assert_close(_ours(summary), _monai(fixed, moved, [1, 2, 3, 4], spacing), rtol=1e-4, atol=1e-4)
 
 
@@ -68,7 +68,7 @@ def test_labels_agree_with_monai_on_brains(shared):
     fixed, moving = (Image(one.data.long(), one.grid) for one in images)
     still = TranslationTransform(torch.zeros(3, dtype=torch.float64))
     moved = resample_labels(moving, still, fixed.grid, 0.0)
-    summary = compare_labels(fixed.data, moved, moving.data, fixed.grid.spacing)
+    summary = Structures(fixed.data, moving.data, fixed.grid.spacing).compare(moved)
     expected = _monai(fixed.data, moved, [s.label for s in summary.scores], fixed.grid.spacing)
     torch.testing.assert_close(_ours(summary), expected, rtol=1e-4, atol=1e-4)
 

@@ -1,5 +1,6 @@
 """What callers give, from memory or from files, as the files of a case: everything then goes the one way of a run."""
 
+import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -94,6 +95,25 @@ def points_file(role: str, given: PointsLike, folder: Path) -> Path:
         )
     path = folder / f"{role}.txt"
     write_points(path, points.double())
+    return path
+
+
+def names_file(given: "str | PathLike[str] | Mapping[int, str]", folder: Path) -> Path:
+    """The file of label names; those from memory are written into `folder`.
+
+    Raises
+    ------
+    InputError
+        If they are neither a path nor names by label.
+    """
+    if isinstance(given, str | PathLike):
+        return Path(given)
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given.values()):
+        raise InputError(
+            f"got a {type(given).__name__}", where="label_names", expected='a path, or names by label: {1: "spleen"}'
+        )
+    path = folder / "label_names.json"
+    write_text_whole(path, json.dumps({str(label): name for label, name in given.items()}, indent=1) + "\n")
     return path
 
 

@@ -5,7 +5,7 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from elastix_impact.runs.case import Case
 from elastix_impact.runs.presets import facts_of, find_preset, write_preset
 from elastix_impact.runs.run_case import run_case
 
-from .inputs import ImageLike, Parameters, PointsLike, image_file, map_files, points_file
+from .inputs import ImageLike, Parameters, PointsLike, image_file, map_files, names_file, points_file
 from .registration import Registration
 from .watch import Callback, Watcher
 
@@ -35,6 +35,7 @@ def register(
     moving_points: PointsLike | None = None,
     fixed_labels: ImageLike | None = None,
     moving_labels: ImageLike | None = None,
+    label_names: "str | PathLike[str] | Mapping[int, str] | None" = None,
     initial_transform: "str | PathLike[str] | Registration | None" = None,
     out: str | PathLike[str] | None = None,
     device: str | None = "auto",
@@ -43,6 +44,7 @@ def register(
     deterministic: bool = False,
     data_folder: str | PathLike[str] | None = None,
     trusted_models: Sequence[str | PathLike[str]] = (),
+    evaluation: bool = True,
     callback: Callback | None = None,
     progress: bool = False,
     resume: bool = False,
@@ -62,9 +64,12 @@ def register(
     fixed_mask, moving_mask
         Where the images count; in the forms of images.
     fixed_points, moving_points
-        Landmarks to measure the error by: paths, or world points (N, D) in mm.
+        Landmarks to measure the error by: paths, or world points (N, D) in mm. Those of one image alone are carried
+        to the other one.
     fixed_labels, moving_labels
-        Segmentations to measure the overlap by; in the forms of images.
+        Segmentations to measure the overlap by; in the forms of images. The moving one is moved onto the fixed image.
+    label_names
+        What structures are called: a file, see docs/evaluation.md, or names by label; None = as label files say.
     initial_transform
         Where to start: a file of elastix or ITK, or an earlier `Registration`.
     out
@@ -77,6 +82,8 @@ def register(
         What stands for /Data in a map's model paths; None = the working directory.
     trusted_models
         The only folders that models may come from; none = any.
+    evaluation
+        Whether the result is measured.
     callback
         Called with the `IterationState` of every native iteration (on a GPU in batches); returning True stops the run,
         later stages included, and the result is what was reached.
@@ -125,6 +132,7 @@ def register(
             moving_points=None if moving_points is None else points_file("moving_points", moving_points, given),
             fixed_labels=None if fixed_labels is None else image_file("fixed_labels", fixed_labels, given),
             moving_labels=None if moving_labels is None else image_file("moving_labels", moving_labels, given),
+            label_names=None if label_names is None else names_file(label_names, given),
             initial_transform=_transform_file(initial_transform),
             device=device,
             threads=threads,
@@ -134,6 +142,7 @@ def register(
             trusted_models=tuple(Path(one) for one in trusted_models),
             resume=resume,
             checkpoint_every=0.0 if is_temporary else checkpoint_every,
+            evaluation=evaluation,
         )
         if not any(given.iterdir()):
             given.rmdir()

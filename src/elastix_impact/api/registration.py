@@ -16,7 +16,9 @@ from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
 from elastix_impact.io.itk_images import to_itk_image
+from elastix_impact.io.points import Landmarks, read_points
 from elastix_impact.io.read_transform import read_initial_transform
+from elastix_impact.io.segmentations import read_segmentation
 from elastix_impact.runs.record import RunRecord
 from elastix_impact.transforms.base import AbstractTransform
 
@@ -77,6 +79,29 @@ class Registration:
             return read_image(found[0], allow_constant=True)
         fixed, moving = (read_image(Path(self.record["inputs"][role]["path"])) for role in ("fixed", "moving"))
         return apply_transform(self.transform, moving, fixed.grid)
+
+    @cached_property
+    def moved_labels(self) -> Image | None:
+        """The moving labels on the fixed image's grid, int64; None if none were given."""
+        path = self._carried("moving labels")
+        return None if path is None else read_segmentation(path)
+
+    @cached_property
+    def fixed_points_in_moving(self) -> Landmarks | None:
+        """The fixed points in the moving image; None unless they were given without moving ones."""
+        path = self._carried("fixed points")
+        return None if path is None else read_points(path, None)
+
+    @cached_property
+    def moving_points_in_fixed(self) -> Landmarks | None:
+        """The moving points in the fixed image, those without an inverse left out (see `warnings`); None unless they
+        were given without fixed ones.
+        """
+        path = self._carried("moving points")
+        return None if path is None else read_points(path, None)
+
+    def _carried(self, what: str) -> Path | None:
+        return next((self.out / one["file"] for one in self.record["carried"] if one["what"] == what), None)
 
     def apply(self, given: Any, *, labels: bool = False, order: int = 3) -> Any:
         """Carry along what belongs to the pair.

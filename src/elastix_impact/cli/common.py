@@ -5,7 +5,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_trust_option(parser)
     parser.add_argument(
+        "--no-evaluation", dest="evaluation", action="store_false", help="do not measure the result (saves its time)"
+    )
+    parser.add_argument(
         "--report", action="store_true", help="make report.html, a page to look at, in the output folder"
     )
     parser.add_argument(
@@ -61,6 +64,17 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--quiet", action="store_true", help="the same as --progress none")
     parser.add_argument("--json", action="store_true", help="print the record of the run as JSON on stdout")
+
+
+def add_label_names_option(add: Callable[..., argparse.Action]) -> None:
+    """Add the option that says what structures are called."""
+    add(
+        "--label-names",
+        type=Path,
+        metavar="FILE",
+        help="names of the structures: TotalSegmentator's or nnU-Net's JSON, an ITK-SNAP or 3D Slicer table, or CSV "
+        "(default: as the label files say)",
+    )
 
 
 def add_trust_option(parser: argparse.ArgumentParser) -> None:
@@ -144,10 +158,16 @@ def exit_code(record: "RunRecord") -> int:
 
 
 def report_text(record: "RunRecord") -> str:
-    """What was measured, and the files of the run, those of single levels only counted."""
+    """What was measured and carried along, and the files of the run, those of single levels only counted."""
+    from elastix_impact.judging.stages import stage_table
     from elastix_impact.judging.text import evaluation_text
 
-    table = evaluation_text(record.evaluation) + "\n\n" if record.evaluation else ""
+    parts = [evaluation_text(record.evaluation)] if record.evaluation else []
+    if len(record.stages) > 1 and record.stage_evaluations:
+        parts.append(stage_table(record.stage_rows))
+    if record.carried:
+        parts.append("\n".join(one.to_text() for one in record.carried))
     final = [name for name in record.files if not _PER_LEVEL.search(name)]
     more = len(record.files) - len(final)
-    return f"{table}{record.out}: {', '.join(final)}{f' and {more} more' if more else ''}\n"
+    parts.append(f"{record.out}: {', '.join(final)}{f' and {more} more' if more else ''}\n")
+    return "\n\n".join(parts)

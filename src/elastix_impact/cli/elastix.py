@@ -99,6 +99,7 @@ def _register(arguments: PairedArguments, words: Sequence[str]) -> int:
         initial_transform=arguments.path("-t0"),
         threads=thread_count(arguments.values.get("-threads")),
         create_out=False,
+        carry=False,
         strict_gpu=True,
         trusted_models=trusted_models(),
         log_level=level,

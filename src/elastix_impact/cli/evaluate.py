@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from elastix_impact.io.json_text import json_text
 
+from .common import add_label_names_option
 from .failures import say_warning
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add("--moving-points", type=Path, metavar="FILE", help="the same places in the moving image")
     add("--fixed-labels", type=Path, metavar="IMAGE", help="segmentation of the fixed image")
     add("--moving-labels", type=Path, metavar="IMAGE", help="the same structures in the moving image")
+    add_label_names_option(add)
     add("--inverse-consistency", action="store_true", help="how far the transform's inverse leads back, in mm")
     add(
         "--inverse-transform",
@@ -89,13 +91,17 @@ def _check_pairs(arguments: argparse.Namespace) -> None:
             parser.error(f"--fixed-{what} and --moving-{what} go together")
     if all(getattr(arguments, f"fixed_{what}") is None for what in ("points", "labels", "image")):
         parser.error("nothing to measure by: give landmarks, labels or images")
+    if arguments.label_names is not None and arguments.fixed_labels is None:
+        parser.error("--label-names is for --fixed-labels and --moving-labels")
 
 
 def _judged(arguments: argparse.Namespace, stored: "StoredTransform") -> "Judged":
     from elastix_impact.io.images import read_image
+    from elastix_impact.io.label_names import label_names
     from elastix_impact.io.masks import read_mask
     from elastix_impact.io.points import read_landmark_pair
-    from elastix_impact.judging.evaluate import Judged, read_label_pair
+    from elastix_impact.io.segmentations import read_label_pair
+    from elastix_impact.judging.evaluate import Judged
 
     fixed, moving = (None if p is None else read_image(p) for p in (arguments.fixed_image, arguments.moving_image))
     labels = arguments.fixed_labels and read_label_pair(arguments.fixed_labels, arguments.moving_labels)
@@ -105,9 +111,11 @@ def _judged(arguments: argparse.Namespace, stored: "StoredTransform") -> "Judged
         landmarks, names = read_landmark_pair(arguments.fixed_points, arguments.moving_points, grid, moving_grid)
     mask = None if arguments.fixed_mask is None or grid is None else read_mask(arguments.fixed_mask, grid)
     transform = stored.in_world(moving_grid)
+    called = label_names(arguments.label_names, arguments.fixed_labels, arguments.moving_labels)
     return Judged(
-        transform, fixed=fixed, moving=moving, fixed_mask=mask, landmarks=landmarks, names=names, labels=labels
-    )
+        transform, fixed=fixed, moving=moving, fixed_mask=mask, landmarks=landmarks, names=names, labels=labels,
+        label_names=called,
+    )  # fmt: skip
 
 
 def _first_grid(image: "Image | None", labels: "tuple[Image, Image] | None", side: int) -> "Grid | None":

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from .common import add_run_options, exit_code, run_and_report, trusted_models
+from .common import add_label_names_option, add_run_options, exit_code, run_and_report, trusted_models
 from .failures import say_warning
 
 
@@ -34,11 +34,22 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--fixed-points",
         type=Path,
         metavar="FILE",
-        help="landmarks (.txt, .fcsv, .mrk.json, .csv) to measure the error",
+        help="landmarks (.txt, .fcsv, .mrk.json, .csv) to measure the error; alone: to be mapped to the moving image",
     )
-    add("--moving-points", type=Path, metavar="FILE", help="the same places in the moving image")
+    add(
+        "--moving-points",
+        type=Path,
+        metavar="FILE",
+        help="the same places in the moving image; alone: to be mapped back",
+    )
     add("--fixed-labels", type=Path, metavar="IMAGE", help="segmentation of the fixed image, to measure the overlap")
-    add("--moving-labels", type=Path, metavar="IMAGE", help="the same structures in the moving image")
+    add(
+        "--moving-labels",
+        type=Path,
+        metavar="IMAGE",
+        help="segmentation of the moving image, to be moved onto the fixed one; with --fixed-labels also measured",
+    )
+    add_label_names_option(add)
     add(
         "--initial-transform",
         type=Path,
@@ -68,6 +79,7 @@ def run_register(arguments: argparse.Namespace) -> int:
         moving_points=arguments.moving_points,
         fixed_labels=arguments.fixed_labels,
         moving_labels=arguments.moving_labels,
+        label_names=arguments.label_names,
         initial_transform=arguments.initial_transform,
         device=arguments.device or (None if arguments.map else "auto"),
         threads=arguments.threads,
@@ -77,6 +89,7 @@ def run_register(arguments: argparse.Namespace) -> int:
         trusted_models=trusted_models(arguments),
         resume=arguments.resume,
         checkpoint_every=arguments.checkpoint_every,
+        evaluation=arguments.evaluation,
     )
     return exit_code(run_and_report(case, arguments))
 

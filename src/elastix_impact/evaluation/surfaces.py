@@ -8,6 +8,7 @@ of both directions. MONAI's `compute_hausdorff_distance` and `compute_average_su
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -26,22 +27,36 @@ class SurfaceDistance:
     assd: float
 
 
-def surface_distance(first: np.ndarray, second: np.ndarray, spacing: Sequence[float]) -> SurfaceDistance:
-    """Distances between the surfaces of two regions, neither empty.
+@final
+class Surface:
+    """The surface of one region, which can be compared with others.
 
     Parameters
     ----------
-    first, second
-        Booleans ((z, )y, x) of equal shape.
+    region
+        Booleans ((z, )y, x), some of them true.
+    corner
+        Index of the array's first voxel in the whole image, along the axes of the array.
     spacing
-        Size of a voxel along the axes of the arrays, mm.
+        Size of a voxel along the axes of the array, mm.
     """
-    ends = [_surface(region) * np.asarray(spacing) for region in (first, second)]
-    there, back = KDTree(ends[1]).query(ends[0])[0], KDTree(ends[0]).query(ends[1])[0]
+
+    def __init__(self, region: np.ndarray, corner: Sequence[int], spacing: Sequence[float]) -> None:
+        places = np.argwhere(region & np.logical_not(binary_erosion(region))) + np.asarray(corner)
+        self.points: np.ndarray = places * np.asarray(spacing)
+        """Places (N, D) in mm of the voxels on it, axes as in the array."""
+
+    def distances_from(self, points: np.ndarray) -> np.ndarray:
+        """Distances (N,) in mm from points (N, D) to the nearest voxel of the surface."""
+        return self._tree.query(points)[0]
+
+    @cached_property
+    def _tree(self) -> KDTree:
+        return KDTree(self.points)
+
+
+def surface_distance(first: Surface, second: Surface) -> SurfaceDistance:
+    """Distances between two surfaces in one image."""
+    there, back = second.distances_from(first.points), first.distances_from(second.points)
     hd95 = max(np.percentile(there, PERCENTILE), np.percentile(back, PERCENTILE))
     return SurfaceDistance(float(hd95), float(np.concatenate([there, back]).mean()))
-
-
-def _surface(region: np.ndarray) -> np.ndarray:
-    """Indices (N, D) of the voxels on the surface."""
-    return np.argwhere(region & ~binary_erosion(region))

@@ -1,24 +1,23 @@
 """Judging a registration: all measures that the inputs allow."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar, final
 
 import torch
 from torch import Tensor
 
-from elastix_impact.errors import ElastixImpactError, ImageError
+from elastix_impact.errors import ElastixImpactError
 from elastix_impact.evaluation.consistency import ConsistencySummary, inverse_consistency
 from elastix_impact.evaluation.deformation import DeformationSummary, summarise_deformation
-from elastix_impact.evaluation.labels import LabelSummary, compare_labels
+from elastix_impact.evaluation.labels import LabelSummary, Structures
 from elastix_impact.evaluation.landmarks import landmark_distance, target_registration_error
 from elastix_impact.evaluation.places import MOST_VOXELS, Places, places_in
 from elastix_impact.evaluation.similarity import IntensitySummary, compare_intensities
 from elastix_impact.evaluation.summary import EvaluationSummary, LandmarkErrors
 from elastix_impact.geometry.image import Image
-from elastix_impact.io.images import read_labels
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.resample import resample_labels
 from elastix_impact.transforms.translation import TranslationTransform
@@ -37,13 +36,15 @@ class Judged:
     Attributes
     ----------
     transform
-        What the registration found; None if it failed.
+        What the registration found; None if it failed, or if a `Judge` is told later.
     initial
         Where the registration started, if not at the identity.
     landmarks, names
         Paired fixed and moving world points (N, D), and what they are called.
     labels
         Segmentations of the fixed and the moving image, integers.
+    label_names
+        What structures are called.
     """
 
     transform: AbstractTransform | None
@@ -54,13 +55,7 @@ class Judged:
     landmarks: tuple[Tensor, Tensor] | None = None
     names: tuple[str, ...] = ()
     labels: tuple[Image, Image] | None = None
-
-    @property
-    def moments(self) -> dict[str, AbstractTransform | None]:
-        """The transform by moment; None = the identity."""
-        initial = {} if self.initial is None else {"initial": self.initial}
-        found = {} if self.transform is None else {"after": self.transform}
-        return {"before": None, **initial, **found}
+    label_names: Mapping[int, str] = field(default_factory=dict)
 
 
 def evaluate(
@@ -80,107 +75,135 @@ def evaluate(
     LandmarkError
         If landmarks and transform differ in dimension.
     """
-    seconds: dict[str, float] = {}
-
-    def timed(name: str, measure: Callable[[], Found]) -> Found:
-        began = time.perf_counter()
-        found = measure()
-        seconds[name] = time.perf_counter() - began
-        return found
-
-    places = _places(judged, most_voxels)
-    return EvaluationSummary(
-        landmarks=timed("landmarks", lambda: _landmark_errors(judged)),
-        labels=timed("labels", lambda: _label_scores(judged)),
-        deformation=timed("transform", lambda: _deformation(judged, places)),
-        intensity=timed("intensity", lambda: _intensities(judged, places)),
-        consistency=timed("consistency", lambda: _consistency(judged, back, places)) if consistency else None,
-        seconds=seconds,
-    )
+    judge = Judge(judged, most_voxels)
+    return judge.evaluate(judged.transform, consistency=consistency, back=back)
 
 
-def _places(judged: Judged, most_voxels: int) -> Places | None:
-    """Where the transform is looked at: on the grid of the fixed image, else of its labels."""
-    image = judged.fixed if judged.fixed is not None else judged.labels[0] if judged.labels else None
-    return None if image is None else places_in(image.grid, judged.fixed_mask, most_voxels)
+@final
+class Judge:
+    """Judges transform after transform of one pair: what does not depend on them is measured once.
 
+    That is all of "before" and "initial", the voxels that are looked at, the fixed structures with their surfaces.
 
-def _deformation(judged: Judged, places: Places | None) -> DeformationSummary | None:
-    if judged.transform is None or places is None:
-        return None
-    return summarise_deformation(judged.transform, places)
-
-
-def _landmark_errors(judged: Judged) -> LandmarkErrors | None:
-    if judged.landmarks is None:
-        return None
-    fixed, moving = judged.landmarks
-    errors = {
-        moment: landmark_distance(fixed, moving)
-        if transform is None
-        else target_registration_error(transform, fixed, moving)
-        for moment, transform in judged.moments.items()
-    }
-    names = judged.names or tuple(str(number) for number in range(1, len(fixed) + 1))
-    return LandmarkErrors(names, fixed, moving, errors)
-
-
-def _label_scores(judged: Judged) -> dict[str, LabelSummary]:
-    if judged.labels is None:
-        return {}
-    fixed, moving = judged.labels
-    still = TranslationTransform(torch.zeros(fixed.grid.dimension, dtype=torch.float64))
-    scores = {}
-    for moment, transform in judged.moments.items():
-        moved = resample_labels(moving, transform or still, fixed.grid, 0.0)
-        found = compare_labels(fixed.data, moved, moving.data, fixed.grid.spacing)
-        if found is not None:
-            scores[moment] = found
-    return scores
-
-
-def _intensities(judged: Judged, places: Places | None) -> dict[str, IntensitySummary]:
-    if judged.fixed is None or judged.moving is None or places is None:
-        return {}
-    found = {
-        moment: compare_intensities(judged.fixed, judged.moving, transform, places)
-        for moment, transform in judged.moments.items()
-    }
-    return {moment: one for moment, one in found.items() if one is not None}
-
-
-def _consistency(judged: Judged, back: AbstractTransform | None, places: Places | None) -> ConsistencySummary | None:
-    if judged.transform is None or places is None:
-        return None
-    return inverse_consistency(judged.transform, places, back)
-
-
-def read_label_pair(fixed: Path, moving: Path) -> tuple[Image, Image]:
-    """Two segmentations, integers.
-
-    Raises
-    ------
-    ImageError
-        If a file can't be read, its values are no whole numbers, or the two differ in dimension.
+    Parameters
+    ----------
+    judged
+        The pair; its transform is not looked at.
+    most_voxels
+        See `evaluate`.
     """
-    pair = _whole_numbers(read_labels(fixed)), _whole_numbers(read_labels(moving))
-    if pair[0].grid.dimension != pair[1].grid.dimension:
-        raise ImageError(
-            f"labels of {pair[1].grid.dimension} dimensions beside those of {pair[0].grid.dimension}",
-            where=str(moving),
-            remedy="Give the segmentations of the two images that are registered",
+
+    def __init__(self, judged: Judged, most_voxels: int = MOST_VOXELS) -> None:
+        self._judged, self._most_voxels = judged, most_voxels
+        self._moved: tuple[AbstractTransform | None, Tensor] | None = None
+
+    def evaluate(
+        self, transform: AbstractTransform | None, *, consistency: bool = False, back: AbstractTransform | None = None
+    ) -> EvaluationSummary:
+        """All measures of a transform; see the function `evaluate`."""
+        seconds: dict[str, float] = {}
+
+        def timed(name: str, measure: Callable[[], Found]) -> Found:
+            began = time.perf_counter()
+            found = measure()
+            seconds[name] = time.perf_counter() - began
+            return found
+
+        return EvaluationSummary(
+            landmarks=timed("landmarks", lambda: self._landmarks(transform)),
+            labels=timed("labels", lambda: _after(self._labels_still, self._label_scores, transform)),
+            deformation=timed("transform", lambda: self._deformation(transform)),
+            intensity=timed("intensity", lambda: _after(self._intensities_still, self._intensities, transform)),
+            consistency=timed("consistency", lambda: self._consistency(transform, back)) if consistency else None,
+            seconds=seconds,
         )
-    return pair
+
+    @cached_property
+    def _places(self) -> Places | None:
+        """Where transforms are looked at: on the grid of the fixed image, else of its labels."""
+        judged = self._judged
+        image = judged.fixed if judged.fixed is not None else judged.labels[0] if judged.labels else None
+        return None if image is None else places_in(image.grid, judged.fixed_mask, self._most_voxels)
+
+    def _still(self, measure: "Measure[Found]") -> dict[str, Found]:
+        """What a measure gives before a registration: of nothing, None, and of the initial transform."""
+        initial = self._judged.initial
+        found = {"before": measure(None)} | ({} if initial is None else {"initial": measure(initial)})
+        return {moment: one for moment, one in found.items() if one is not None}
+
+    @cached_property
+    def _errors_still(self) -> dict[str, Tensor]:
+        return self._still(self._errors)
+
+    @cached_property
+    def _labels_still(self) -> dict[str, LabelSummary]:
+        return self._still(self._label_scores)
+
+    @cached_property
+    def _intensities_still(self) -> dict[str, IntensitySummary]:
+        return self._still(self._intensities)
+
+    def _landmarks(self, transform: AbstractTransform | None) -> LandmarkErrors | None:
+        judged = self._judged
+        if judged.landmarks is None:
+            return None
+        fixed, moving = judged.landmarks
+        names = judged.names or tuple(str(number) for number in range(1, len(fixed) + 1))
+        return LandmarkErrors(names, fixed, moving, _after(self._errors_still, self._errors, transform))
+
+    def _errors(self, transform: AbstractTransform | None) -> Tensor | None:
+        if self._judged.landmarks is None:
+            return None
+        fixed, moving = self._judged.landmarks
+        if transform is None:
+            return landmark_distance(fixed, moving)
+        return target_registration_error(transform, fixed, moving)
+
+    @cached_property
+    def _structures(self) -> Structures | None:
+        if self._judged.labels is None:
+            return None
+        fixed, moving = self._judged.labels
+        return Structures(fixed.data, moving.data, fixed.grid.spacing, self._judged.label_names)
+
+    def _label_scores(self, transform: AbstractTransform | None) -> LabelSummary | None:
+        return None if self._structures is None else self._structures.compare(self.moved_labels(transform))
+
+    def moved_labels(self, transform: AbstractTransform | None) -> Tensor:
+        """The moving labels, which must be there, on the grid of the fixed ones; the last ones are kept."""
+        assert self._judged.labels is not None
+        if self._moved is None or self._moved[0] is not transform:
+            fixed, moving = self._judged.labels
+            still = TranslationTransform(torch.zeros(fixed.grid.dimension, dtype=torch.float64))
+            self._moved = transform, resample_labels(moving, transform or still, fixed.grid, 0.0)
+        return self._moved[1]
+
+    def _intensities(self, transform: AbstractTransform | None) -> IntensitySummary | None:
+        fixed, moving, places = self._judged.fixed, self._judged.moving, self._places
+        if fixed is None or moving is None or places is None:
+            return None
+        return compare_intensities(fixed, moving, transform, places)
+
+    def _deformation(self, transform: AbstractTransform | None) -> DeformationSummary | None:
+        if transform is None or self._places is None:
+            return None
+        return summarise_deformation(transform, self._places)
+
+    def _consistency(
+        self, transform: AbstractTransform | None, back: AbstractTransform | None
+    ) -> ConsistencySummary | None:
+        if transform is None or self._places is None:
+            return None
+        return inverse_consistency(transform, self._places, back)
 
 
-def _whole_numbers(labels: Image) -> Image:
-    if not labels.data.is_floating_point():
-        return labels
-    if not bool((labels.data == labels.data.round()).all()):
-        raise ImageError(
-            "the labels are no whole numbers",
-            where=labels.name,
-            expected="a segmentation: one whole number per structure",
-            remedy="Give the segmentation, resampled with nearest neighbours if it was resampled",
-        )
-    return Image(labels.data.round().long(), labels.grid, labels.name, labels.pixel_type)
+Measure = Callable[[AbstractTransform | None], Found | None]
+"""A measure of a transform, None = the identity; None where the inputs do not allow it."""
+
+
+def _after(
+    still: Mapping[str, Found], measure: Measure[Found], transform: AbstractTransform | None
+) -> dict[str, Found]:
+    """What was measured before a registration, and after it if there is a transform."""
+    found = None if transform is None else measure(transform)
+    return dict(still) | ({} if found is None else {"after": found})

@@ -41,12 +41,12 @@ def _label_table(labels: Mapping[str, LabelSummary]) -> str:
     columns = ("dice", "hd95_mm", "assd_mm")
     rows = []
     for place, score in enumerate(first.scores):
-        row: list[Any] = [score.label]
+        row: list[Any] = [score.label, first.names.get(score.label, "")]
         for moment in moments:
             one = labels[moment].scores[place]
             row += _numbers([getattr(one, column) for column in columns])
         rows.append(row)
-    return _table(["label", *(f"{moment}_{column}" for moment in moments for column in columns)], rows)
+    return _table(["label", "name", *(f"{moment}_{column}" for moment in moments for column in columns)], rows)
 
 
 def _numbers(values: Sequence[float | None]) -> list[str]:

@@ -1,6 +1,6 @@
 """The measures of a registration as tables of plain text."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from elastix_impact.evaluation.deformation import DeformationSummary
 from elastix_impact.evaluation.labels import LabelSummary
@@ -39,8 +39,7 @@ def landmark_table(rows: Mapping[str, LandmarkSummary]) -> str:
     for name, row in rows.items():
         numbers = (row.mean, row.sd, row.median, row.p75, row.p95, row.maximum)
         lines.append((name, *(f"{number:.2f}" for number in numbers), f"{row.share_under_2mm:.0%}"))
-    text = "\n".join(_row(line) for line in lines)
-    return f"{text}\n{count} landmarks"
+    return f"{table(lines)}\n{count} landmarks"
 
 
 def label_table(labels: Mapping[str, LabelSummary], *, every_label: bool = False) -> str:
@@ -49,16 +48,25 @@ def label_table(labels: Mapping[str, LabelSummary], *, every_label: bool = False
     for moment, one in labels.items():
         lines.append((moment, *_numbers(one.mean_dice, one.mean_hd95_mm, one.mean_assd_mm)))
     last = list(labels.values())[-1]
+    names = last.names
     shown = last.scores if every_label else sorted(last.scores, key=lambda score: score.dice)[:MOST_LABELS]
     lines += [
-        (f"  {score.label}", *_numbers(score.dice, score.hd95_mm, score.assd_mm))
+        (f"  {_called(score.label, names)}", *_numbers(score.dice, score.hd95_mm, score.assd_mm))
         for score in sorted(shown, key=lambda score: score.label)
     ]
-    text = "\n".join(_row(line) for line in lines)
     hidden = len(last.scores) - len(shown)
     more = f"; the {len(shown)} that overlap worst are shown" if hidden else ""
-    absent = f"; not in both images: {', '.join(map(str, last.only_in_one))}" if last.only_in_one else ""
-    return f"{text}\n{len(last.scores)} labels{more}{absent}"
+    absent = (
+        f"; not in both images: {', '.join(_called(one, names) for one in last.only_in_one)}"
+        if last.only_in_one
+        else ""
+    )
+    return f"{table(lines)}\n{len(last.scores)} labels{more}{absent}"
+
+
+def _called(label: int, names: Mapping[int, str]) -> str:
+    """A label with its name, if it has one."""
+    return f"{label} {names[label]}" if label in names else str(label)
 
 
 def intensity_table(intensity: Mapping[str, IntensitySummary]) -> str:
@@ -67,7 +75,7 @@ def intensity_table(intensity: Mapping[str, IntensitySummary]) -> str:
     for moment, one in intensity.items():
         numbers = _numbers(one.ncc, one.mutual_information, one.normalized_mutual_information)
         lines.append((moment, *numbers, f"{one.overlap:.0%}"))
-    return "\n".join(_row(line) for line in lines)
+    return table(lines)
 
 
 def deformation_lines(found: DeformationSummary) -> str:
@@ -87,6 +95,7 @@ def _numbers(*values: float | None) -> tuple[str, ...]:
     return tuple("-" if value is None else f"{value:.3f}" for value in values)
 
 
-def _row(cells: Iterable[str]) -> str:
-    first, *others = cells
-    return f"{first:<10}" + "".join(f"{cell:>9}" for cell in others)
+def table(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells, the first cell of each on the left, all others on the right of their columns."""
+    width = max(10, *(len(line[0]) + 1 for line in lines))
+    return "\n".join(f"{first:<{width}}" + "".join(f"{cell:>9}" for cell in others) for first, *others in lines)

@@ -25,6 +25,7 @@ _PHASES = {
     "estimation": "estimating the step size",
     "loop": "registering",
     "elastix": "in elastix",
+    "evaluation": "measuring the result",
 }
 
 
@@ -66,9 +67,11 @@ class LineProgress:
         self._say(f"registering with {plan.source} on {device}")
 
     def on_phase(self, level: int, phase: str) -> None:
-        """Say which level elastix is at; native levels say more when they start."""
+        """Say which level elastix is at, and when the result is measured; native levels say more when they start."""
         if phase == "elastix":
             self._say(f"level {level + 1}/{self._levels}: {_PHASES[phase]}")
+        elif phase == "evaluation":
+            self._say(_PHASES[phase])
 
     def on_level_start(self, level: int, iterations: int, transform: AbstractTransform, facts: dict[str, str]) -> None:
         """Say which level starts."""
@@ -127,7 +130,11 @@ class BarProgress:
         self._console.print(f"registering with {plan.source} on {device}", highlight=False)
 
     def on_phase(self, level: int, phase: str) -> None:
-        """Show the phase; the first one of a level opens its bar."""
+        """Show the phase; the first one of a level opens its bar, and measuring has a line instead."""
+        if phase == "evaluation":
+            self.close()
+            self._console.print(_PHASES[phase], highlight=False)
+            return
         if self._progress is None:
             self._open()
         assert self._progress is not None

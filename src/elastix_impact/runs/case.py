@@ -32,6 +32,12 @@ class Case:
         Whether a run that was killed or interrupted is continued from its checkpoint, if it left one in `out`.
     checkpoint_every
         Seconds between two checkpoints in a loop; 0 = none, not even between levels.
+    label_names
+        What structures are called, see `read_label_names`; None = as the label files say themselves.
+    evaluation
+        Whether the result is measured.
+    carry
+        Whether moving labels, and points of one image only, are carried to the other image.
     log_level
         Of `elastix.log`: ``"off"``, ``"error"``, ``"warning"`` or ``"info"``.
     """
@@ -46,6 +52,7 @@ class Case:
     moving_points: Path | None = None
     fixed_labels: Path | None = None
     moving_labels: Path | None = None
+    label_names: Path | None = None
     initial_transform: Path | None = None
     device: str | None = None
     threads: int | None = None
@@ -57,6 +64,8 @@ class Case:
     strict_gpu: bool = False
     resume: bool = False
     checkpoint_every: float = 0.0
+    evaluation: bool = True
+    carry: bool = True
     log_level: str = "info"
 
     def input_files(self) -> dict[str, Path]:
@@ -70,6 +79,7 @@ class Case:
             "moving landmarks": self.moving_points,
             "fixed labels": self.fixed_labels,
             "moving labels": self.moving_labels,
+            "label names": self.label_names,
             "initial transform": self.initial_transform,
         }
         return {role: path for role, path in given.items() if path is not None}

@@ -15,6 +15,8 @@ IMAGE_SUFFIXES = (".mha", ".mhd", ".nii.gz", ".nii", ".nrrd", "")
 
 LANDMARK_SUFFIXES = (".txt", ".fcsv", ".mrk.json")
 
+NAMES_SUFFIXES = (".json", ".txt", ".ctbl", ".label", ".csv")
+
 STEMS = {
     "fixed image": ("FixedImage", "Fixed_image"),
     "moving image": ("MovingImage", "Moving_image"),
@@ -24,6 +26,7 @@ STEMS = {
     "moving landmarks": ("Moving_landmarks", "MovingLandmarks"),
     "fixed labels": ("Fixed_labels", "FixedLabels"),
     "moving labels": ("Moving_labels", "MovingLabels"),
+    "label names": ("Label_names", "LabelNames"),
 }
 """Names without suffix by role, in order of precedence."""
 
@@ -44,6 +47,7 @@ class FoundInputs:
     moving_points: Path | None
     fixed_labels: Path | None
     moving_labels: Path | None
+    label_names: Path | None
 
 
 def find_inputs(folder: Path) -> FoundInputs:
@@ -58,7 +62,8 @@ def find_inputs(folder: Path) -> FoundInputs:
     Warns
     -----
     InputWarning
-        If several files could play one role, or only one of the two landmark or label files is there.
+        If several files could play one role, if there are fixed labels alone, or if landmarks or moving labels are
+        alone, which are then carried to the other image, and a file looks like their partner.
     """
     if not folder.is_dir():
         raise InputError(
@@ -79,21 +84,27 @@ def find_inputs(folder: Path) -> FoundInputs:
         moving_points=moving_points,
         fixed_labels=fixed_labels,
         moving_labels=moving_labels,
+        label_names=_optional(folder, "label names", NAMES_SUFFIXES),
     )
 
 
 def _partners(folder: Path, what: str, suffixes: tuple[str, ...], why: str) -> tuple[Path | None, Path | None]:
-    """The files of both images, or none of them with a warning if one is missing."""
+    """The files of both images as far as they are there and of use, with a warning if one is missed."""
     fixed, moving = (_optional(folder, f"{which} {what}", suffixes) for which in ("fixed", "moving"))
-    if (fixed is None) == (moving is None):
+    alone = fixed or moving
+    if (fixed is None) == (moving is None) or alone is None:
         return fixed, moving
     missing = "Fixed" if fixed is None else "Moving"
-    warnings.warn(
-        f"{fixed or moving} has no partner: put {missing}_{what}{suffixes[0]} beside it to get {why}",
-        InputWarning,
-        stacklevel=3,
-    )
-    return None, None
+    is_of_no_use = what == "labels" and moving is None
+    near = _near(folder, f"{missing.lower()} {what}", (f"{missing}_{what}{alone.name[alone.name.index('.') :]}",), 0.8)
+    if is_of_no_use or near:
+        hint = f" (similar names there: {', '.join(near)})" if near else ""
+        warnings.warn(
+            f"{alone} has no partner{hint}: put {missing}_{what}{suffixes[0]} beside it to get {why}",
+            InputWarning,
+            stacklevel=3,
+        )
+    return (None, None) if is_of_no_use else (fixed, moving)
 
 
 def _image(folder: Path, role: str) -> Path:
@@ -139,13 +150,20 @@ def _plays_another_role(path: Path, role: str) -> bool:
     return any(path.name.startswith(f"{stem}.") for other in STEMS if other != role for stem in STEMS[other])
 
 
-def _missing(folder: Path, role: str, wanted: str, stems: tuple[str, ...]) -> InputError:
+def _near(folder: Path, role: str, stems: tuple[str, ...], likeness: float) -> list[str]:
+    """Names in the folder that look like those of a role and are of no other."""
     names = {path.name.lower(): path.name for path in folder.iterdir() if not _plays_another_role(path, role)}
-    near = {n for stem in stems for n in difflib.get_close_matches(stem.lower(), names, n=3, cutoff=0.5)}
+    near = {n for stem in stems for n in difflib.get_close_matches(stem.lower(), names, n=3, cutoff=likeness)}
+    return sorted(names[n] for n in near)
+
+
+def _missing(folder: Path, role: str, wanted: str, stems: tuple[str, ...]) -> InputError:
+    near = _near(folder, role, stems, 0.5)
+    names = sorted(path.name for path in folder.iterdir() if not _plays_another_role(path, role))
     if near:
-        hint = f"similar names there: {', '.join(sorted(names[n] for n in near))}"
+        hint = f"similar names there: {', '.join(near)}"
     else:
-        hint = f"the folder holds {', '.join(sorted(names.values())[:8])}" if names else "the folder is empty"
+        hint = f"the folder holds {', '.join(names[:8])}" if names else "the folder is empty"
     return InputError(
         f"no {role} in this folder; {hint}",
         where=str(folder),

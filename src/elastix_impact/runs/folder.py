@@ -13,6 +13,9 @@ from elastix_impact.io.atomic import output_errors, write_text_whole
 _STAGE_FILE = re.compile(
     r"(TransformParameters|IterationInfo|FixedImagePyramid0|MovingImagePyramid0)\.(\d+)([.-].*)?\.\w+"
 )
+_MEASURES_AND_CARRIED = re.compile(
+    r"evaluation\.json|(landmarks|labels)\.csv|(moved_labels|fixed_points_in_moving|moving_points_in_fixed)\.[\w.]+"
+)
 PROBE_BYTES = 1 << 16
 
 
@@ -55,7 +58,7 @@ class RunFolder:
         return RunFolder(path)
 
     def clear_stages(self, stages: int, result_names: Iterable[str], keep: Iterable[Path]) -> None:
-        """Remove what an earlier run left under the names of the first `stages` stages.
+        """Remove what an earlier run left under the names of the first `stages` stages, its measures, what it carried.
 
         Otherwise a run that is interrupted would leave old results that look like its own. Files in `keep` stay, with
         those that differ from them only in the suffix (the data of a header).
@@ -65,7 +68,7 @@ class RunFolder:
         result = re.compile(rf"({names})\.(\d+)(\.R\d+)?\.[\w.]+")
         for path in self.path.iterdir():
             match = _STAGE_FILE.fullmatch(path.name) or result.fullmatch(path.name)
-            ours = match is not None and int(match[2]) < stages
+            ours = _MEASURES_AND_CARRIED.fullmatch(path.name) or (match is not None and int(match[2]) < stages)
             if ours and path.is_file() and path.resolve().with_suffix("") not in kept:
                 path.unlink()
 

@@ -1,8 +1,8 @@
 """Reading what a case gives: images, masks, landmarks, initial transform; each is checked as soon as it is known."""
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, final
 
@@ -10,15 +10,18 @@ from elastix_impact.errors import ImageError, TransformFileError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
+from elastix_impact.io.label_names import label_names
 from elastix_impact.io.masks import read_mask
 from elastix_impact.io.points import read_landmark_pair
 from elastix_impact.io.read_transform import StoredTransform, read_transform
+from elastix_impact.io.segmentations import read_label_pair
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.judging.evaluate import Judged, read_label_pair
+from elastix_impact.judging.evaluate import Judged
 from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan, StagePlan
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
 
+from .carried_inputs import CarriedInputs, read_carried
 from .case import Case
 from .checks import check_dimensions, check_directions, check_masks, check_overlap
 from .record import image_facts
@@ -40,11 +43,13 @@ class CaseInputs:
     initial: AbstractTransform | None
     landmark_names: tuple[str, ...] = ()
     labels: tuple[Image, Image] | None = None
+    label_names: Mapping[int, str] = field(default_factory=dict)
+    carried: CarriedInputs = field(default_factory=CarriedInputs)
 
     def seen_by(self, plan: StagePlan) -> "CaseInputs":
-        """The inputs as a plan sees them: UseDirectionCosines "false" moves all but the initial transform.
+        """The inputs as a plan sees them: UseDirectionCosines "false" moves all but `initial` and `carried`.
 
-        That one sees the images as all plans do; see `check_directions`.
+        The initial transform sees the images as all plans do; see `check_directions`.
         """
         if plan.use_direction_cosines:
             return self
@@ -72,6 +77,7 @@ class CaseInputs:
             landmarks=self.landmarks,
             names=self.landmark_names,
             labels=self.labels,
+            label_names=self.label_names,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -109,7 +115,9 @@ def read_inputs(case: Case, stages: Sequence[StagePlan]) -> CaseInputs:
     moving_mask = None if case.moving_mask is None else read_mask(case.moving_mask, moving.grid)
     landmarks, names = _landmarks(case, fixed.grid, moving.grid)
     labels = _labels(case, fixed.grid.dimension)
-    inputs = CaseInputs(fixed, moving, fixed_mask, moving_mask, landmarks, initial, names, labels)
+    carried = read_carried(case, fixed.grid, moving.grid, None if labels is None else labels[1])
+    called = label_names(case.label_names, case.fixed_labels, case.moving_labels)
+    inputs = CaseInputs(fixed, moving, fixed_mask, moving_mask, landmarks, initial, names, labels, called, carried)
     if isinstance(first, RegistrationPlan) and not _aligns_by_itself(first):
         seen = inputs.seen_by(first)
         check_overlap(seen.fixed, seen.moving, initial, first.levels[0].required_ratio_of_valid_samples)
@@ -140,14 +148,20 @@ def _initial_transform(case: Case, first: StagePlan, fixed_grid: Grid) -> Stored
 
 def _landmarks(case: Case, fixed_grid: Grid, moving_grid: Grid) -> tuple[Landmarks | None, tuple[str, ...]]:
     """The landmarks and what they are called."""
-    paths = _both(case.fixed_points, case.moving_points, "landmarks of both images are needed for the landmark errors")
+    paths = _both(
+        case.fixed_points, case.moving_points, "landmarks of both images are needed for the landmark errors",
+        carried=case.carry,
+    )  # fmt: skip
     if paths is None:
         return None, ()
     return read_landmark_pair(*paths, fixed_grid, moving_grid)
 
 
 def _labels(case: Case, dimension: int) -> tuple[Image, Image] | None:
-    paths = _both(case.fixed_labels, case.moving_labels, "labels of both images are needed for their overlap")
+    paths = _both(
+        case.fixed_labels, case.moving_labels, "labels of both images are needed for their overlap",
+        carried=case.carry and case.fixed_labels is None,
+    )  # fmt: skip
     if paths is None:
         return None
     labels = read_label_pair(*paths)
@@ -160,11 +174,11 @@ def _labels(case: Case, dimension: int) -> tuple[Image, Image] | None:
     return labels
 
 
-def _both(fixed: Path | None, moving: Path | None, needed: str) -> tuple[Path, Path] | None:
-    """Both files; None with a warning if only one was given."""
+def _both(fixed: Path | None, moving: Path | None, needed: str, *, carried: bool) -> tuple[Path, Path] | None:
+    """Both files; None if only one was given, with a warning unless that one is carried to the other image."""
     if fixed is not None and moving is not None:
         return fixed, moving
-    if fixed is not None or moving is not None:
+    if (fixed is not None or moving is not None) and not carried:
         warnings.warn(f"{fixed or moving} is not used: {needed}", InputWarning, stacklevel=2)
     return None
 

@@ -28,6 +28,44 @@ FILE_NAME = "registration.json"
 FORMAT_VERSION = 1
 
 
+@final
+@dataclass(frozen=True)
+class CarriedFile:
+    """Labels or points that were carried from one image to the other, in a file of the run.
+
+    Attributes
+    ----------
+    what
+        ``"moving labels"``, ``"fixed points"`` or ``"moving points"``.
+    file, source
+        Name of the file in the run's folder, and what it was made from.
+    count
+        Labels or points in it.
+    left_out
+        What has no place in the other image: points without an inverse, labels that left the fixed image.
+    residual_mm
+        Largest distance in mm by which the inverse misses, None where none was needed.
+    """
+
+    what: str
+    file: str
+    source: str
+    count: int
+    left_out: tuple[str, ...] = ()
+    residual_mm: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The parts by name."""
+        return dataclasses.asdict(self)
+
+    def to_text(self) -> str:
+        """One line."""
+        noun = "labels" if self.what.endswith("labels") else "points"
+        lost = f", without {', '.join(self.left_out)}" if self.left_out else ""
+        missed = "" if self.residual_mm is None else f", residual of the inverse at most {self.residual_mm:.1e} mm"
+        return f"{self.file}: {self.count} {noun} of {self.source}{lost}{missed}"
+
+
 class StageReport(Protocol):
     """What the record holds of a stage, whoever ran it."""
 
@@ -82,6 +120,10 @@ class RunRecord:
         What the result was measured by, None before that; see `judging.evaluate`.
     resumed
         When the run was continued from a checkpoint; `started` is the first process's then, `seconds` the last's.
+    stage_evaluations
+        The same after each stage, by its number, as far as they were measured.
+    carried
+        What was carried along with the result, see `propagate`.
     files
         Names of the files written into `out`, in order.
     seconds
@@ -100,6 +142,8 @@ class RunRecord:
     inputs: dict[str, Any] = field(default_factory=dict)
     stages: list[StageReport] = field(default_factory=list)
     evaluation: EvaluationSummary | None = None
+    stage_evaluations: dict[int, EvaluationSummary] = field(default_factory=dict)
+    carried: list[CarriedFile] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"checkpoints": 0.0})
@@ -116,6 +160,12 @@ class RunRecord:
         self.started, self.resumed = started, [*resumed, _now()]
         self.files.extend(name for name in files if name not in self.files)
         self.warnings.extend(text for text in said if text not in self.warnings)
+
+    @property
+    def stage_rows(self) -> dict[str, EvaluationSummary]:
+        """What was measured after each stage, by number and name of its map."""
+        maps = {number: self.stages[number].to_json()["parameter_map"]["path"] for number in self.stage_evaluations}
+        return {f"{number} {Path(maps[number]).stem}": found for number, found in self.stage_evaluations.items()}
 
     def finish(self, status: Status, message: str = "") -> None:
         """Set how the run ended, and when."""
@@ -140,12 +190,18 @@ class RunRecord:
                 "deterministic": self.deterministic,
             },
             "inputs": self.inputs,
-            "stages": [stage.to_json() for stage in self.stages],
+            "stages": [self._stage(number) for number in range(len(self.stages))],
             "landmarks_mm": {name: summary.to_json() for name, summary in self.landmarks.items()},
+            "carried": [one.to_json() for one in self.carried],
             "warnings": self.warnings,
             "files": self.files,
             "seconds": self.seconds,
         }
+
+    def _stage(self, number: int) -> dict[str, Any]:
+        """A stage with what was measured after it."""
+        found = self.stage_evaluations.get(number)
+        return {**self.stages[number].to_json(), "evaluation": None if found is None else found.to_json()}
 
     def to_text(self) -> str:
         """The record as JSON text; numbers that JSON lacks (NaN, infinity) become null."""

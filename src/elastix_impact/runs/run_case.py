@@ -9,16 +9,12 @@ from typing import TextIO
 import torch
 
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.judging.evaluate import EVALUATION_FAILURES, evaluate
-from elastix_impact.judging.files import evaluation_files
-from elastix_impact.judging.text import evaluation_text
 from elastix_impact.observers.log import LogObserver, RunLog
 from elastix_impact.observers.log_text import duration, stage_header
 from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, StagePlan
 from elastix_impact.registration.observe import Observer
 from elastix_impact.registration.register import register
 from elastix_impact.registration.result import RegistrationResult, StopReason
-from elastix_impact.transforms.base import AbstractTransform
 
 from .case import Case
 from .checkpoint import Checkpoint, FinishedStage
@@ -28,7 +24,9 @@ from .fingerprint import fingerprint
 from .folder import RunFolder
 from .handed_on import run_handed_on
 from .inputs import CaseInputs, read_inputs
+from .measures import RunMeasures
 from .plans import CasePlan, FindModel, find_models, plan_case, resolve_for
+from .propagate import propagate
 from .record import RunRecord, StageRecord
 from .recording import recorded, run_header, told
 from .stage import Stage
@@ -86,7 +84,8 @@ def run_case(
             record.inputs = inputs.facts()
             plan = resolve_for(plan, inputs.fixed.grid.dimension)
             checkpoint = _checkpoint(case, plan, inputs, models, devices, folder, record)
-            _run_stages(plan, devices, inputs, folder, log, record, observers, checkpoint)
+            measures = RunMeasures(inputs, record, folder, log, observers, wanted=case.evaluation)
+            _run_stages(plan, devices, inputs, folder, log, record, observers, checkpoint, measures)
             checkpoint.remove()
     return record
 
@@ -130,6 +129,7 @@ def _run_stages(
     record: RunRecord,
     observers: Sequence[Observer],
     checkpoint: Checkpoint,
+    measures: RunMeasures,
 ) -> None:
     """Run stage after stage, each from the result of the one before; the record says how it ended."""
     transform, name = inputs.initial, None
@@ -140,6 +140,7 @@ def _run_stages(
         transform, name = finished.transform, finished.transform_file
         for observer in observers:
             observer.on_start(plan.stages[number], "an earlier run")
+        measures.after_stage(plan.stages[number], transform)
     for number, device in list(enumerate(devices))[len(checkpoint.stages) :]:
         stage = Stage(number, plan.stages[number], inputs, transform, name, folder, log, device)
         log.info(stage_header(number, Path(stage.plan.source)))
@@ -151,20 +152,26 @@ def _run_stages(
             record.stages.append(outcome.record)
             transform, name = outcome.transform, outcome.record.transform_file
             checkpoint.finish_stage(FinishedStage(outcome.record.to_json(), transform, name))
+            measures.after_stage(stage.plan, transform)
             continue
         with torch_settings(record.threads, device, deterministic=record.deterministic):
             result, name = _run_stage(stage, stage.plan, plan.finders[number], observers, checkpoint)
         record.stages.append(StageRecord(stage.plan, plan.effective[number], result))
         if result.stop_reason.is_failure:
-            _judge(record, folder, inputs, log, None, stage.plan)
+            measures.at_end(stage.plan, None)
             record.finish("failed", result.stop_reason.value)
             return
         transform = result.transform
-        if result.stop_reason is StopReason.STOPPED_BY_OBSERVER:
+        is_stopped = result.stop_reason is StopReason.STOPPED_BY_OBSERVER
+        if not is_stopped:
+            checkpoint.finish_stage(FinishedStage(record.stages[-1].to_json(), transform, name))
+        measures.after_stage(stage.plan, transform)
+        if is_stopped:
             record.message = result.stop_reason.value
             break
-        checkpoint.finish_stage(FinishedStage(record.stages[-1].to_json(), transform, name))
-    _judge(record, folder, inputs, log, transform, plan.stages[len(record.stages) - 1])
+    last = plan.stages[len(record.stages) - 1]
+    measures.at_end(last, transform)
+    record.carried += propagate(inputs, transform, last, folder, measures.moved_labels(last, transform))
     record.finish("complete", record.message)
 
 
@@ -199,29 +206,3 @@ def _run_stage(
         f"Time used for running elastix with this parameter file:\n  {duration(time.perf_counter() - began)}."
     )
     return result, name
-
-
-def _judge(
-    record: RunRecord,
-    folder: RunFolder,
-    inputs: CaseInputs,
-    log: RunLog,
-    transform: AbstractTransform | None,
-    plan: StagePlan,
-) -> None:
-    """Measure what the inputs allow and write the files of it; what goes wrong there is a warning.
-
-    `transform` is None if the registration failed; `plan` is that of the last stage.
-    """
-    began = time.perf_counter()
-    try:
-        summary = evaluate(inputs.seen_by(plan).judged(transform))
-    except EVALUATION_FAILURES as error:
-        warnings.warn(f"the result could not be judged: {error}", InputWarning, stacklevel=2)
-        return
-    record.evaluation = summary
-    if transform is not None:
-        for name, text in evaluation_files(summary).items():
-            folder.write_text(name, text)
-        log.info(evaluation_text(summary))
-    record.seconds["evaluation"] = time.perf_counter() - began

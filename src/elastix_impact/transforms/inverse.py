@@ -71,6 +71,23 @@ def invert_points(transform: AbstractTransform, world_points: Points, domain: Gr
     InputError
         If the transform folds or does not converge at a point, with the numbers; or if its matrix is singular.
     """
+    result = solve_inverse(transform, world_points)
+    refused = result.failed
+    if domain is not None:
+        refused &= _is_between_centres(result.world_points, domain)
+    if bool(refused.any()):
+        raise _refusal(result, refused)
+    return result
+
+
+def solve_inverse(transform: AbstractTransform, world_points: Points) -> Inversion:
+    """The same as `invert_points`, where points without an inverse are left to the caller: see `Inversion.failed`.
+
+    Raises
+    ------
+    InputError
+        If the points are of another dimension, or the matrix of the transform is singular.
+    """
     if world_points.shape[1] != transform.dimension:
         raise InputError(
             f"points of {world_points.shape[1]} coordinates for a transform of {transform.dimension} dimensions",
@@ -79,13 +96,7 @@ def invert_points(transform: AbstractTransform, world_points: Points, domain: Gr
     transform, asked = transform.to(torch.float64), world_points.detach().double().cpu()
     with torch.no_grad():
         pieces = [_invert(transform, chunk) for chunk in asked.split(_CHUNK)]
-    result = Inversion(*(torch.cat([getattr(p, name) for p in pieces]) for name in Inversion.__dataclass_fields__))
-    refused = result.failed
-    if domain is not None:
-        refused &= _is_between_centres(result.world_points, domain)
-    if bool(refused.any()):
-        raise _refusal(result, refused)
-    return result
+    return Inversion(*(torch.cat([getattr(p, name) for p in pieces]) for name in Inversion.__dataclass_fields__))
 
 
 def invert_linear(transform: AbstractTransform) -> AffineTransform:

@@ -65,11 +65,29 @@ def test_a_text_map_goes_before_toml_with_a_warning(tmp_path: Path) -> None:
         assert [path.name for path in find_inputs(tmp_path).maps] == ["ParameterMap.txt"]
 
 
-def test_one_landmark_file_alone_is_not_used_with_a_warning(tmp_path: Path) -> None:
-    fill(tmp_path, *COMPLETE, "Fixed_landmarks.txt")
-    with pytest.warns(UserWarning, match=r"Fixed_landmarks.txt has no partner: put Moving_landmarks.txt"):
+def test_landmarks_and_moving_labels_alone_are_of_use(tmp_path: Path) -> None:
+    fill(tmp_path, *COMPLETE, "Fixed_landmarks.txt", "Moving_labels.nii.gz", "Label_names.json")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         found = find_inputs(tmp_path)
-    assert found.fixed_points is found.moving_points is None
+    assert found.fixed_points == tmp_path / "Fixed_landmarks.txt"
+    assert found.moving_labels == tmp_path / "Moving_labels.nii.gz"
+    assert found.label_names == tmp_path / "Label_names.json"
+    assert found.moving_points is found.fixed_labels is None
+
+
+def test_a_partner_whose_name_is_misspelt_is_pointed_at(tmp_path: Path) -> None:
+    fill(tmp_path, *COMPLETE, "Fixed_landmarks.txt", "Moving_landmark.txt")
+    with pytest.warns(
+        UserWarning, match=r"no partner \(similar names there: Moving_landmark.txt\): put Moving_landmarks"
+    ):
+        assert find_inputs(tmp_path).fixed_points == tmp_path / "Fixed_landmarks.txt"
+
+
+def test_fixed_labels_alone_are_not_used_with_a_warning(tmp_path: Path) -> None:
+    fill(tmp_path, *COMPLETE, "Fixed_labels.mha")
+    with pytest.warns(UserWarning, match=r"Fixed_labels.mha has no partner: put Moving_labels.mha"):
+        assert find_inputs(tmp_path).fixed_labels is None
 
 
 def test_a_missing_image_names_what_was_looked_for_and_what_is_similar(tmp_path: Path) -> None:

@@ -251,10 +251,10 @@ def test_a_registration_that_failed_leaves_no_result(data: Path, tmp_path: Path,
 def test_warnings_come_as_they_happen_and_are_kept(data: Path, tmp_path: Path) -> None:
     quick = write_map(tmp_path / "quick.txt", MaximumNumberOfIterations="2", ImpactGPU="0")
     heard: list[str] = []
-    case = replace(make_case(data, tmp_path / "Out", quick), moving_points=None)
+    case = replace(make_case(data, tmp_path / "Out", quick), fixed_labels=data / "FixedImage.mha")
     record = run_case(case, on_warning=heard.append)
     assert record.warnings == heard
-    assert any("landmarks of both images" in text for text in heard)
+    assert any("labels of both images" in text for text in heard)
     assert all(text in (tmp_path / "Out" / "elastix.log").read_text() for text in heard)
     assert json.loads((tmp_path / "Out" / "registration.json").read_text())["warnings"] == heard
 
