@@ -20,7 +20,7 @@ from elastix_impact.errors import InputError, RegistrationFailedError
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.registration.observe import NullObserver
 from elastix_impact.registration.result import IterationRecord
-from elastix_impact.runs import checkpoint
+from elastix_impact.resuming import checkpoint
 from elastix_impact.runs.case import Case
 from elastix_impact.runs.run_case import run_case
 from elastix_impact.transforms.base import AbstractTransform

@@ -80,6 +80,17 @@ class CaseInputs:
             label_names=self.label_names,
         )
 
+    def by_words(self) -> dict[str, Any]:
+        """What the registration depends on, by what it is."""
+        return {
+            "the fixed image": self.fixed,
+            "the moving image": self.moving,
+            "the fixed mask": self.fixed_mask,
+            "the moving mask": self.moving_mask,
+            "the landmarks": self.landmarks,
+            "the initial transform": self.initial,
+        }
+
     def facts(self) -> dict[str, Any]:
         """Path and geometry of the images and masks, number of landmarks, for the record."""
         images = {

@@ -8,8 +8,8 @@ from typing import TextIO
 from elastix_impact.errors import ElastixImpactError
 from elastix_impact.observers.log import RunLog
 from elastix_impact.observers.log_text import footer, header
+from elastix_impact.resuming.checkpoint import FILE_NAME as CHECKPOINT
 
-from . import checkpoint
 from .case import Case
 from .folder import RunFolder
 from .plans import CasePlan
@@ -25,7 +25,7 @@ def recorded(record: RunRecord, folder: RunFolder, case: Case, echo: TextIO | No
     What interrupts a run that can be continued gets a note that says so.
     """
     began = time.perf_counter()
-    kept = folder.path / checkpoint.FILE_NAME
+    kept = folder.path / CHECKPOINT
     log = RunLog(folder.path / LOG_NAME, append=case.resume and kept.exists(), level=case.log_level, echo=echo)
     folder.note(folder.path / LOG_NAME)
     folder.write_text(FILE_NAME, record.to_text())

@@ -15,12 +15,12 @@ from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, Stage
 from elastix_impact.registration.observe import Observer
 from elastix_impact.registration.register import register
 from elastix_impact.registration.result import RegistrationResult, StopReason
+from elastix_impact.resuming.checkpoint import Checkpoint, FinishedStage
+from elastix_impact.resuming.fingerprint import fingerprint
 
 from .case import Case
-from .checkpoint import Checkpoint, FinishedStage
 from .collect_warnings import collecting_warnings
 from .device import choose_device, choose_threads, torch_settings
-from .fingerprint import fingerprint
 from .folder import RunFolder
 from .handed_on import run_handed_on
 from .inputs import CaseInputs, read_inputs
@@ -101,7 +101,7 @@ def _checkpoint(
 ) -> Checkpoint:
     """What an earlier process left if the run is to be continued, else a new checkpoint in a cleared folder."""
     began = time.perf_counter()
-    depends_on = fingerprint(plan.stages, inputs, models, devices, record.threads, record.deterministic)
+    depends_on = fingerprint(plan.stages, inputs.by_words(), models, devices, record.threads, record.deterministic)
     record.seconds["checkpoints"] = time.perf_counter() - began
     checkpoint = Checkpoint(folder.path, case.checkpoint_every, depends_on, record)
     if not (case.resume and checkpoint.resume()):

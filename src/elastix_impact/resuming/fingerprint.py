@@ -14,28 +14,27 @@ from elastix_impact.geometry.image import Image
 from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, StagePlan
 from elastix_impact.registration.encoding import encode
 
-from .inputs import CaseInputs
-
 Fingerprint = Mapping[str, str]
 """What it is of, in words, -> its value or hash."""
 
 
 def fingerprint(
     stages: Sequence[StagePlan],
-    inputs: CaseInputs,
+    inputs: Mapping[str, Any],
     models: Sequence[Path],
     devices: Sequence[torch.device],
     threads: int,
     deterministic: bool,
 ) -> dict[str, str]:
-    """The fingerprint of a run; images count by their voxels and geometry, wherever their files lie."""
+    """The fingerprint of a run.
+
+    Parameters
+    ----------
+    inputs
+        Images, points and transforms by what they are in words; None counts too. Images count by their voxels and
+        geometry, wherever their files lie.
+    """
     seeds = [stage.random_seed for stage in stages if isinstance(stage, RegistrationPlan)]
-    images = {
-        "the fixed image": inputs.fixed,
-        "the moving image": inputs.moving,
-        "the fixed mask": inputs.fixed_mask,
-        "the moving mask": inputs.moving_mask,
-    }
     return {
         "the version of elastix-impact": __version__,
         "the version of PyTorch": str(torch.__version__),
@@ -44,9 +43,7 @@ def fingerprint(
         "--deterministic": str(deterministic),
         "the random seed": ", ".join(map(str, seeds)),
         "the parameter maps": _hash([_settings(stage) for stage in stages]),
-        **{role: _hash(_parts(image)) for role, image in images.items()},
-        "the landmarks": _hash(encode(inputs.landmarks)),
-        "the initial transform": _hash(encode(inputs.initial)),
+        **{role: _hash(_parts(value)) for role, value in inputs.items()},
         "the models": ", ".join(_file_hash(path) for path in models),
     }
 
@@ -70,8 +67,8 @@ def _settings(stage: StagePlan) -> str:
     return json.dumps(settings, default=str, sort_keys=True)
 
 
-def _parts(image: Image | None) -> Any:
-    return None if image is None else [image.data, encode(image.grid)]
+def _parts(value: Any) -> Any:
+    return [value.data, encode(value.grid)] if isinstance(value, Image) else encode(value)
 
 
 def _hash(value: Any) -> str:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Protocol, final
 
 import torch
 
@@ -20,10 +20,23 @@ from elastix_impact.registration.state import RegistrationState
 from elastix_impact.transforms.base import AbstractTransform
 
 from .fingerprint import Fingerprint, differences
-from .record import RunRecord
 
 FILE_NAME = "checkpoint.pt"
 FORMAT = 1
+
+
+class Continued(Protocol):
+    """The record of a run, as far as it goes on from process to process."""
+
+    started: str
+    resumed: list[str]
+    files: list[str]
+    warnings: list[str]
+    seconds: dict[str, float]
+
+    def continue_from(self, started: str, resumed: list[str], files: list[str], said: list[str]) -> None:
+        """Take over what an earlier process had recorded."""
+        ...
 
 
 @final
@@ -78,7 +91,7 @@ class Checkpoint:
         folder: Path,
         seconds: float,
         fingerprint: Fingerprint,
-        record: RunRecord,
+        record: Continued,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._path, self._seconds, self._fingerprint, self._record = folder / FILE_NAME, seconds, fingerprint, record
