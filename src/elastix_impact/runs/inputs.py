@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, final
 
+from elastix_impact.carrying.inputs import CarriedInputs, read_carried
+from elastix_impact.carrying.propagate import Frames
 from elastix_impact.errors import ImageError, TransformFileError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
@@ -21,7 +23,6 @@ from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
 
-from .carried_inputs import CarriedInputs, read_carried
 from .case import Case
 from .checks import check_dimensions, check_directions, check_masks, check_overlap
 from .record import image_facts
@@ -91,6 +92,11 @@ class CaseInputs:
             "the initial transform": self.initial,
         }
 
+    def frames(self, plan: StagePlan) -> Frames:
+        """Where the images lie as read, and as a plan sees them."""
+        seen = self.seen_by(plan)
+        return Frames(self.fixed.grid, self.moving.grid, seen.fixed.grid, seen.moving.grid)
+
     def facts(self) -> dict[str, Any]:
         """Path and geometry of the images and masks, number of landmarks, for the record."""
         images = {
@@ -126,7 +132,7 @@ def read_inputs(case: Case, stages: Sequence[StagePlan]) -> CaseInputs:
     moving_mask = None if case.moving_mask is None else read_mask(case.moving_mask, moving.grid)
     landmarks, names = _landmarks(case, fixed.grid, moving.grid)
     labels = _labels(case, fixed.grid.dimension)
-    carried = read_carried(case, fixed.grid, moving.grid, None if labels is None else labels[1])
+    carried = _carried(case, fixed.grid, moving.grid, None if labels is None else labels[1])
     called = label_names(case.label_names, case.fixed_labels, case.moving_labels)
     inputs = CaseInputs(fixed, moving, fixed_mask, moving_mask, landmarks, initial, names, labels, called, carried)
     if isinstance(first, RegistrationPlan) and not _aligns_by_itself(first):
@@ -183,6 +189,16 @@ def _labels(case: Case, dimension: int) -> tuple[Image, Image] | None:
             remedy="Give the segmentations of these images",
         )
     return labels
+
+
+def _carried(case: Case, fixed_grid: Grid, moving_grid: Grid, moving_labels: Image | None) -> CarriedInputs:
+    """What a case gives to be carried along; `moving_labels` are those that were read for the overlap."""
+    if not case.carry:
+        return CarriedInputs()
+    return read_carried(
+        fixed_grid, moving_grid, moving_labels=moving_labels or case.moving_labels,
+        fixed_points=case.fixed_points, moving_points=case.moving_points,
+    )  # fmt: skip
 
 
 def _both(fixed: Path | None, moving: Path | None, needed: str, *, carried: bool) -> tuple[Path, Path] | None:

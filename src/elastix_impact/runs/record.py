@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, final
 import torch
 
 from elastix_impact import __version__
+from elastix_impact.carrying.carried_file import CarriedFile
 from elastix_impact.evaluation.landmarks import LandmarkSummary
 from elastix_impact.evaluation.summary import EvaluationSummary
 from elastix_impact.geometry.image import Image
@@ -26,44 +27,6 @@ Status = Literal["running", "complete", "failed", "interrupted", "error"]
 
 FILE_NAME = "registration.json"
 FORMAT_VERSION = 1
-
-
-@final
-@dataclass(frozen=True)
-class CarriedFile:
-    """Labels or points that were carried from one image to the other, in a file of the run.
-
-    Attributes
-    ----------
-    what
-        ``"moving labels"``, ``"fixed points"`` or ``"moving points"``.
-    file, source
-        Name of the file in the run's folder, and what it was made from.
-    count
-        Labels or points in it.
-    left_out
-        What has no place in the other image: points without an inverse, labels that left the fixed image.
-    residual_mm
-        Largest distance in mm by which the inverse misses, None where none was needed.
-    """
-
-    what: str
-    file: str
-    source: str
-    count: int
-    left_out: tuple[str, ...] = ()
-    residual_mm: float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The parts by name."""
-        return dataclasses.asdict(self)
-
-    def to_text(self) -> str:
-        """One line."""
-        noun = "labels" if self.what.endswith("labels") else "points"
-        lost = f", without {', '.join(self.left_out)}" if self.left_out else ""
-        missed = "" if self.residual_mm is None else f", residual of the inverse at most {self.residual_mm:.1e} mm"
-        return f"{self.file}: {self.count} {noun} of {self.source}{lost}{missed}"
 
 
 class StageReport(Protocol):

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TextIO
 
 import torch
+from torch import Tensor
 
+from elastix_impact.carrying.carried_file import CarriedFile
+from elastix_impact.carrying.propagate import propagate
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.observers.log import LogObserver, RunLog
 from elastix_impact.observers.log_text import duration, stage_header
@@ -17,6 +20,7 @@ from elastix_impact.registration.register import register
 from elastix_impact.registration.result import RegistrationResult, StopReason
 from elastix_impact.resuming.checkpoint import Checkpoint, FinishedStage
 from elastix_impact.resuming.fingerprint import fingerprint
+from elastix_impact.transforms.base import AbstractTransform
 
 from .case import Case
 from .collect_warnings import collecting_warnings
@@ -26,7 +30,6 @@ from .handed_on import run_handed_on
 from .inputs import CaseInputs, read_inputs
 from .measures import RunMeasures
 from .plans import CasePlan, FindModel, find_models, plan_case, resolve_for
-from .propagate import propagate
 from .record import RunRecord, StageRecord
 from .recording import recorded, run_header, told
 from .stage import Stage
@@ -171,8 +174,18 @@ def _run_stages(
             break
     last = plan.stages[len(record.stages) - 1]
     measures.at_end(last, transform)
-    record.carried += propagate(inputs, transform, last, folder, measures.moved_labels(last, transform))
+    record.carried += _carry(inputs, transform, last, folder, measures.moved_labels(last, transform))
     record.finish("complete", record.message)
+
+
+def _carry(
+    inputs: CaseInputs, transform: AbstractTransform | None, plan: StagePlan, folder: RunFolder, moved: Tensor | None
+) -> list[CarriedFile]:
+    """Carry what the inputs give for it to the other image; `plan` is that of the last stage."""
+    return propagate(
+        inputs.carried, inputs.frames(plan), transform, folder.path,
+        label_names=inputs.label_names, moved=moved, note=folder.note,
+    )  # fmt: skip
 
 
 def _run_stage(

@@ -1,6 +1,7 @@
 """What is to be carried along with a result: moving labels, and points that only one image has."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import final
 
 from elastix_impact.errors import ImageError, LandmarkError
@@ -8,8 +9,6 @@ from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.points import Landmarks, read_points
 from elastix_impact.io.segmentations import read_segmentation
-
-from .case import Case
 
 
 @final
@@ -22,30 +21,38 @@ class CarriedInputs:
     moving_points: Landmarks | None = None
 
 
-def read_carried(case: Case, fixed_grid: Grid, moving_grid: Grid, moving_labels: Image | None) -> CarriedInputs:
-    """What a case gives to be carried along; nothing unless `case.carry`.
+def read_carried(
+    fixed_grid: Grid,
+    moving_grid: Grid,
+    *,
+    moving_labels: Image | Path | None,
+    fixed_points: Path | None,
+    moving_points: Path | None,
+) -> CarriedInputs:
+    """What is to be carried along.
 
     Parameters
     ----------
     moving_labels
-        Those that were read for the overlap, None if there are no fixed ones.
+        Their file, or the labels if they were read before.
+    fixed_points, moving_points
+        Files; with both given there is nothing to carry.
 
     Raises
     ------
     ImageError, LandmarkError
         If a file can't be used, or is of another dimension than the images.
     """
-    if not case.carry:
-        return CarriedInputs()
-    if moving_labels is None and case.moving_labels is not None:
-        moving_labels = read_segmentation(case.moving_labels)
+    if isinstance(moving_labels, Path):
+        moving_labels = read_segmentation(moving_labels)
         _check_dimension(moving_labels, fixed_grid.dimension)
-    fixed_points = moving_points = None
-    if case.moving_points is None and case.fixed_points is not None:
-        fixed_points = _points_of(read_points(case.fixed_points, fixed_grid), fixed_grid)
-    if case.fixed_points is None and case.moving_points is not None:
-        moving_points = _points_of(read_points(case.moving_points, moving_grid), moving_grid)
-    return CarriedInputs(moving_labels, fixed_points, moving_points)
+    if fixed_points is not None and moving_points is not None:
+        return CarriedInputs(moving_labels)
+    return CarriedInputs(
+        moving_labels,
+        None if fixed_points is None else _points_of(read_points(fixed_points, fixed_grid), fixed_grid),
+        None if moving_points is None else _points_of(read_points(moving_points, moving_grid), moving_grid),
+    )
 
 
 def _check_dimension(labels: Image, dimension: int) -> None:

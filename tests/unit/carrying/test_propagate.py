@@ -1,13 +1,18 @@
 """Labels and points carried to the other image, beside SimpleITK and points whose place is known."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
 
+from elastix_impact.carrying.carried_file import CarriedFile
+from elastix_impact.carrying.inputs import CarriedInputs
+from elastix_impact.carrying.propagate import Frames, propagate
 from elastix_impact.errors import OutputError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
@@ -16,18 +21,11 @@ from elastix_impact.io.itk_transform import write_itk_transform
 from elastix_impact.io.points import Landmarks, read_points
 from elastix_impact.io.segmentations import read_segmentation
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.parameters.plan import RegistrationPlan
-from elastix_impact.parameters.resolve import plan_or_raise
-from elastix_impact.parameters.text import parse_parameter_text
-from elastix_impact.runs.carried_inputs import CarriedInputs
-from elastix_impact.runs.folder import RunFolder
-from elastix_impact.runs.inputs import CaseInputs
-from elastix_impact.runs.propagate import propagate
 from elastix_impact.transforms.affine import AffineTransform
+from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.translation import TranslationTransform
-from small_map import map_text
 
 TURNED = ((0.0, -1.0, 0.0), (1.0, 0.0, 0.0), (0.0, 0.0, 1.0))
 FIXED = Grid((30, 26, 22), (3.0, 3.5, 4.0), (-40.0, -45.0, -40.0), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)))
@@ -51,13 +49,18 @@ def _chain() -> CompositeTransform:
     return CompositeTransform(turn, bend)
 
 
-def _plan(**changes: str) -> RegistrationPlan:
-    return plan_or_raise(parse_parameter_text(map_text(**changes), "map.txt"), dimension=3)
+AS_READ = Frames(FIXED, MOVING, FIXED, MOVING)
+STRAIGHT = Frames(FIXED, MOVING, FIXED.without_direction(), MOVING.without_direction())
 
 
-def _inputs(carried: CarriedInputs) -> CaseInputs:
-    images = (Image(torch.rand(grid.shape), grid) for grid in (FIXED, MOVING))
-    return CaseInputs(*images, None, None, None, None, carried=carried)
+def _propagated(
+    carried: CarriedInputs,
+    transform: AbstractTransform | None,
+    out: Path,
+    frames: Frames = AS_READ,
+    names: Mapping[int, str] = MappingProxyType({}),
+) -> list[CarriedFile]:
+    return propagate(carried, frames, transform, out, label_names=names, moved=None, note=lambda _: None)
 
 
 def _points(count: int, source: str, labels: tuple[str, ...] | None = None) -> Landmarks:
@@ -68,7 +71,7 @@ def _points(count: int, source: str, labels: tuple[str, ...] | None = None) -> L
 def test_labels_are_those_that_simpleitk_moves(tmp_path: Path) -> None:
     """70001 and 4000000000 are kept, as unsigned 32-bit numbers, through a chain of transforms."""
     chain, labels = _chain(), _labels(MOVING)
-    (done,) = propagate(_inputs(CarriedInputs(labels)), chain, _plan(), RunFolder(tmp_path), None)
+    (done,) = _propagated(CarriedInputs(labels), chain, tmp_path)
     assert (done.file, done.count, done.left_out) == ("moved_labels.nii.gz", 3, ())
     moved = sitk.ReadImage(str(tmp_path / done.file))
     assert moved.GetPixelIDTypeAsString() == "32-bit unsigned integer"
@@ -92,7 +95,7 @@ def test_points_go_where_the_transform_takes_them_and_come_back(tmp_path: Path) 
     fixed = _points(5, "there.fcsv", names)
     there = chain.map_points(fixed.world_points)
     carried = CarriedInputs(fixed_points=fixed, moving_points=Landmarks(there, names, "back.mrk.json"))
-    first, second = propagate(_inputs(carried), chain, _plan(), RunFolder(tmp_path), None)
+    first, second = _propagated(carried, chain, tmp_path)
     assert (first.file, second.file) == ("fixed_points_in_moving.fcsv", "moving_points_in_fixed.mrk.json")
     for file, expected in ((first.file, there), (second.file, fixed.world_points)):
         found = read_points(tmp_path / file, None)
@@ -104,10 +107,10 @@ def test_points_go_where_the_transform_takes_them_and_come_back(tmp_path: Path) 
 
 def test_images_without_direction_cosines(tmp_path: Path) -> None:
     """The transform is that of images whose axes are not turned; files are in the world of the images as read."""
-    plan, shift = _plan(UseDirectionCosines='"false"'), torch.tensor([3.0, -2.0, 5.0]).double()
+    shift = torch.tensor([3.0, -2.0, 5.0]).double()
     fixed = _points(4, "p.txt")
     carried = CarriedInputs(moving_labels=_labels(MOVING, "labels.mha"), fixed_points=fixed)
-    labels, points = propagate(_inputs(carried), TranslationTransform(shift), plan, RunFolder(tmp_path), None)
+    labels, points = _propagated(carried, TranslationTransform(shift), tmp_path, STRAIGHT)
     place = (fixed.world_points + shift - torch.tensor(MOVING.origin)) / torch.tensor(MOVING.spacing)
     expected = torch.tensor(MOVING.origin) + (place * torch.tensor(MOVING.spacing)) @ torch.tensor(TURNED).double().T
     torch.testing.assert_close(read_points(tmp_path / points.file, None).world_points, expected, rtol=0, atol=1e-9)
@@ -129,9 +132,7 @@ def test_points_without_an_inverse_are_named_and_left_out(tmp_path: Path) -> Non
     folding = BSplineTransform(bend.flatten(), lattice, 3)
     middle = Landmarks(torch.tensor([[0.0, 0, 0], [45.0, 45, 45]]).double(), ("inside", "beyond"), "p.csv")
     with pytest.warns(InputWarning, match=r"1 of 2 points of p.csv have no inverse and are left out: inside"):
-        (done,) = propagate(
-            _inputs(CarriedInputs(moving_points=middle)), folding, _plan(), RunFolder(tmp_path), None
-        )  # fmt: skip
+        (done,) = _propagated(CarriedInputs(moving_points=middle), folding, tmp_path)  # fmt: skip
     assert done.left_out == ("inside",)
     found = read_points(tmp_path / done.file, None)
     assert found.labels == ("beyond",)
@@ -141,10 +142,10 @@ def test_what_can_not_be_carried_is_an_error_and_the_rest_is_there(tmp_path: Pat
     labels = replace(_labels(MOVING), name="labels.mha", pixel_type="no such type")
     carried = CarriedInputs(labels, fixed_points=_points(3, "p.txt"))
     with pytest.raises(OutputError, match=r"the moving labels could not be carried to the other image: .*no such type"):
-        propagate(_inputs(carried), _chain(), _plan(), RunFolder(tmp_path), None)
+        _propagated(carried, _chain(), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["fixed_points_in_moving.txt"]
     with pytest.raises(OutputError, match="transformix"):
-        propagate(_inputs(carried), None, _plan(), RunFolder(tmp_path), None)
+        _propagated(carried, None, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -154,13 +155,12 @@ def test_what_can_not_be_carried_is_an_error_and_the_rest_is_there(tmp_path: Pat
 )  # fmt: skip
 def test_the_format_is_that_of_the_labels_if_it_holds_a_place(tmp_path: Path, given: str, written: str) -> None:
     still = TranslationTransform(torch.zeros(3).double())
-    (done,) = propagate(_inputs(CarriedInputs(_labels(MOVING, given))), still, _plan(), RunFolder(tmp_path), None)
+    (done,) = _propagated(CarriedInputs(_labels(MOVING, given)), still, tmp_path)
     assert done.file == written
     assert (tmp_path / written).is_file()
 
 
 def test_structures_that_left_the_image_are_named(tmp_path: Path) -> None:
-    inputs = replace(_inputs(CarriedInputs(_labels(MOVING))), label_names={3: "liver"})
     away = TranslationTransform(torch.tensor([500.0, 0, 0]).double())
-    (done,) = propagate(inputs, away, _plan(), RunFolder(tmp_path), None)
+    (done,) = _propagated(CarriedInputs(_labels(MOVING)), away, tmp_path, names={3: "liver"})
     assert (done.count, done.left_out) == (0, ("3 liver", "70001", "4000000000"))
