@@ -15,6 +15,9 @@ from .viewer_volumes import images_of, labels_of, viewer_grid
 NAME = "viewer.html"
 LIBRARY = "niivue-0.69.0.umd.js"
 
+BALLS = 150
+"""So many radii of a landmark's ball lie along the longest side of the fixed image."""
+
 
 def write_viewer(run_folder: Path, target: Path | None = None) -> Path:
     """Write a page that shows fixed and moving image, before and after, in linked planes and in 3-D.
@@ -51,6 +54,7 @@ def write_viewer(run_folder: Path, target: Path | None = None) -> Path:
         "labels": labels_of(run, run.transform, grid),
         "structures": _structures(run),
         "landmarks": _landmarks(run),
+        "ball": max(run.fixed.grid.extent) / BALLS,
     }
     template = page_environment().get_template("viewer.html.j2")
     title = f"{Path(run.fixed.name).name} and {Path(run.moving.name).name}"

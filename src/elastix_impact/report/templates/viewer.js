@@ -37,15 +37,15 @@ async function viewerOn(id, images, content) {
     viewer.layers[copy.name] = layer;
     viewer.addVolume(layer);
   }
-  if (content.landmarks.length) viewer.addMesh(viewer.loadConnectomeAsMesh(connectomeOf(content.landmarks)));
+  if (content.landmarks.length) viewer.addMesh(viewer.loadConnectomeAsMesh(connectomeOf(content.landmarks, content.ball)));
   viewer.setSliceType(3);
   return viewer;
 }
 
-function connectomeOf(landmarks) {
+function connectomeOf(landmarks, ball) {
   const largest = Math.max(...landmarks.map((one) => one.error), 1e-3);
   const nodes = landmarks.map(({ name, place, error }) => ({ name, x: place[0], y: place[1], z: place[2], colorValue: Math.max(error, 1e-3 * largest), sizeValue: 1 }));
-  return { name: "landmarks", nodeColormap: "viridis", nodeMinColor: 0, nodeMaxColor: largest, nodeScale: 2, nodes, edges: [], showLegend: false };
+  return { name: "landmarks", nodeColormap: "viridis", nodeMinColor: 0, nodeMaxColor: largest, nodeScale: ball, nodes, edges: [], showLegend: false };
 }
 
 function setWindow(viewer, width, level) {
