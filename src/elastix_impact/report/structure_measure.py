@@ -39,8 +39,9 @@ def structure_measure(labels: Mapping[str, Mapping[str, Any]], unit: LengthUnit)
 def _text(labels: Mapping[str, Any], last: Mapping[str, Any]) -> str:
     start = TIMES["initial" if "initial" in labels else "before"]
     text = f"Overlap and surface distances of {last['n']} structures, {start} and after; the worst first."
-    alone = ", ".join(map(str, last["only_in_one"]))
-    return f"{text} Not in both images: label {alone}." if alone else text
+    names = last.get("names", {})
+    alone = [structure_name({"label": label, "name": names.get(str(label))}) for label in last["only_in_one"]]
+    return f"{text} Not in both images: {', '.join(alone)}." if alone else text
 
 
 def _heads(measure: str, unit: LengthUnit) -> tuple[str, str]:

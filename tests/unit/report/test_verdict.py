@@ -73,7 +73,14 @@ def test_runs_that_did_not_measure_their_stages_have_no_table() -> None:
 
 def _labels(count: int) -> dict[str, Any]:
     scores = [{"label": k, "dice": k / 100, "hd95_mm": 2.0, "assd_mm": None} for k in range(count, 0, -1)]
-    one = {"n": count, "only_in_one": [77], "mean_dice": 0.2, "mean_hd95_mm": 2.0, "mean_assd_mm": None}
+    one = {
+        "n": count,
+        "only_in_one": [77, 78],
+        "names": {"78": "spleen"},
+        "mean_dice": 0.2,
+        "mean_hd95_mm": 2.0,
+        "mean_assd_mm": None,
+    }
     return {when: one | {"labels": scores} for when in ("before", "after")}
 
 
@@ -82,7 +89,7 @@ def test_forty_structures_fold_away_the_worst_first() -> None:
     assert [row[0] for row in found.rows] == ["mean", *(f"label {k}" for k in range(1, SHOWN + 1))]
     assert [row[0] for row in found.more] == [f"label {k}" for k in range(SHOWN + 1, 41)]
     assert found.rows[1][1:] == ("0.010", "0.010", "4.00", "4.00", "–", "–")
-    assert "label 77" in found.text
+    assert "Not in both images: label 77, spleen." in found.text
     assert "HD95 [px]" in found.chart
 
 

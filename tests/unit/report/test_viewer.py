@@ -64,8 +64,8 @@ def test_the_registered_copy_is_nearer_to_the_fixed_one(out: Path, tmp_path: Pat
         name: steps[name][0] + steps[name][1] * sitk.GetArrayFromImage(one).astype(float)
         for name, one in _volumes(page, tmp_path).items()
     }
-    away = {name: np.abs(one - volumes["fixed"]).mean() for name, one in volumes.items()}
-    assert away["moving, registered"] < 0.7 * away["moving, before"]
+    away = {name: np.abs(one - volumes["fixed"])[3:-3, 3:-3, 3:-3].mean() for name, one in volumes.items()}
+    assert away["moving, registered"] < 0.6 * away["moving, before"]
     fixed = sitk.GetArrayFromImage(sitk.ReadImage(str(out.parent / "Data" / "FixedImage.mha")))
     middle = np.abs(volumes["fixed"] - fixed)[2:-2, 2:-2, 2:-2]
     assert np.median(middle) < steps["fixed"][1]
@@ -88,7 +88,7 @@ def test_structures_are_layers_the_moving_ones_as_shells(out: Path, tmp_path: Pa
 def test_landmarks_and_names_are_in_the_page(out: Path) -> None:
     content = _content(write_viewer(out))
     assert [one["name"] for one in content["structures"]] == ["label 1", "label 2"]
-    rows = list(csv.DictReader((out / "landmarks.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((out / "landmarks.csv").read_text(encoding="utf-8").splitlines()))
     assert len(content["landmarks"]) == len(rows) == 20
     first = content["landmarks"][0]
     assert first["place"] == [
