@@ -51,7 +51,7 @@ def _row(shown: Shown, image: ImageSlice, labels: LabelSlice, drawn: Sequence[St
     return (
         _panel(plane, background, (*areas, *before), "fixed; structures before", "fixed image, structures before"),
         _panel(plane, background, (*areas, *after), "fixed; structures after", "fixed image, structures after"),
-        _panel(plane, registered, after, "moving, registered, with its structures", "registered image, its structures"),
+        _panel(plane, registered, after, "registered, its structures", "registered image, its structures"),
     )
 
 

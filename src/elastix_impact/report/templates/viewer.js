@@ -106,8 +106,9 @@ function connect(back, front) {
   on("view", "change", () => viewers.forEach((one) => one.setSliceType(Number(element("view").value))));
   for (const id of ["fixed-labels", "moving-labels", "landmarks"]) on(id, "change", () => setLayers(viewers));
   on("which", "change", () => {
-    front.setVolume(front.volumes[0], -1);
-    front.setVolume(front.pictures[Number(element("which").value) - 1], 0);
+    const shown = front.volumes[0], wanted = front.pictures[Number(element("which").value) - 1];
+    front.setVolume(wanted, 0);
+    if (shown !== wanted) front.setVolume(shown, -1);
     setLayers(viewers);
   });
   showWindow("fixed", back);
