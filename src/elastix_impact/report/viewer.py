@@ -66,7 +66,7 @@ def write_viewer(run_folder: Path, target: Path | None = None) -> Path:
 
 def _structures(run: FinishedRun) -> list[dict[str, str]]:
     """Name and colour of every structure, in the order of the numbers in the copies of labels, which begin with 1."""
-    ordered = sorted(run.scores, key=lambda score: score["label"])
+    ordered = sorted(run.scores if run.labels is not None else [], key=lambda score: score["label"])
     return [
         {"name": structure_name(score), "colour": COLOURS[place % len(COLOURS)]} for place, score in enumerate(ordered)
     ]

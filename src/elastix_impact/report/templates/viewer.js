@@ -107,8 +107,9 @@ function connect(back, front) {
   for (const id of ["fixed-labels", "moving-labels", "landmarks"]) on(id, "change", () => setLayers(viewers));
   on("which", "change", () => {
     const shown = front.volumes[0], wanted = front.pictures[Number(element("which").value) - 1];
+    front.addVolume(wanted);
     front.setVolume(wanted, 0);
-    if (shown !== wanted) front.setVolume(shown, -1);
+    front.setVolume(shown, -1);
     setLayers(viewers);
   });
   showWindow("fixed", back);
