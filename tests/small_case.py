@@ -72,6 +72,13 @@ def intensities(points: np.ndarray) -> np.ndarray:
     return organ + texture - 400
 
 
+def structures(points: np.ndarray) -> np.ndarray:
+    """The organ's right half, 1, and left half, 2, as a function of world points in mm."""
+    x, y, z = np.moveaxis(points - (np.array(ORIGIN) + 0.5 * np.array(SIZE) * np.array(SPACING)), -1, 0)
+    organ = (x / 38) ** 2 + (y / 32) ** 2 + (z / 26) ** 2 < 1
+    return organ * np.where(x < 0, 1, 2)
+
+
 def write_volume(path: Path, values: np.ndarray, *, origin: tuple[float, ...] = ORIGIN) -> None:
     """Write a (z, y, x) volume of 16-bit integers."""
     image = sitk.GetImageFromArray(values.astype(np.int16))
@@ -103,6 +110,13 @@ def write_small_case(folder: Path) -> Path:
     models.mkdir(parents=True, exist_ok=True)
     export_mind(models / "R1D2_3D.pt", 1, 2, 3)
     return folder
+
+
+def write_small_labels(folder: Path) -> None:
+    """Write segmentations of both images into the folder of the case."""
+    points = world_points()
+    write_volume(folder / "Fixed_labels.nii.gz", structures(points))
+    write_volume(folder / "Moving_labels.nii.gz", structures(points - MOTION))
 
 
 def registered_with_lines(folder: Path, lines: list[str], mode: str, changes: dict[str, str]) -> tuple[float, float]:

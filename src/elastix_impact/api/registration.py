@@ -146,7 +146,9 @@ class Registration:
         words = []
         landmarks, labels = self.metrics.get("landmarks_mm", {}), self.metrics.get("labels", {})
         if landmarks:
-            words.append(f"TRE {landmarks['before']['mean']:.2f} -> {landmarks['after']['mean']:.2f} mm")
+            unit = "mm" if self.metrics["pixel_mm"] is None else "px"
+            before, after = (landmarks[when]["mean"] / (self.metrics["pixel_mm"] or 1) for when in ("before", "after"))
+            words.append(f"TRE {before:.2f} -> {after:.2f} {unit}")
         if labels:
             words.append(f"mean Dice {labels['before']['mean_dice']:.2f} -> {labels['after']['mean_dice']:.2f}")
         if not words and self.metrics.get("intensity", {}).get("after"):

@@ -6,6 +6,8 @@ from typing import Any, final
 
 from torch import Tensor
 
+from elastix_impact.io.scale import MILLIMETRES, LengthUnit
+
 from .consistency import ConsistencySummary
 from .deformation import DeformationSummary
 from .labels import LabelSummary
@@ -36,7 +38,13 @@ class LandmarkErrors:
 @final
 @dataclass(frozen=True, eq=False)
 class EvaluationSummary:
-    """Every measure that the inputs allowed; what they did not is None or empty."""
+    """Every measure that the inputs allowed; what they did not is None or empty.
+
+    Attributes
+    ----------
+    unit
+        What lengths are told to people in; all numbers here are mm.
+    """
 
     landmarks: LandmarkErrors | None = None
     labels: Mapping[str, LabelSummary] = field(default_factory=dict)
@@ -44,12 +52,14 @@ class EvaluationSummary:
     intensity: Mapping[str, IntensitySummary] = field(default_factory=dict)
     consistency: ConsistencySummary | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
+    unit: LengthUnit = MILLIMETRES
 
     def to_json(self) -> dict[str, Any]:
         """The measures as plain dictionaries, lists and numbers; units are in the names."""
         landmarks = {} if self.landmarks is None else self.landmarks.summaries()
         return {
             "format_version": FORMAT_VERSION,
+            "pixel_mm": self.unit.size_mm if self.unit.name == "px" else None,
             "landmarks_mm": {moment: one.to_json() for moment, one in landmarks.items()},
             "labels": {moment: one.to_json() for moment, one in self.labels.items()},
             "transform": None if self.deformation is None else self.deformation.to_json(),

@@ -20,6 +20,7 @@ from .formats import KNOWN_SUFFIXES, essence, library_chatter_off, missing_part
 from .image_writing import write_image
 from .nifti import is_nifti, read_leaning, without_twin
 from .pixels import is_colour, is_complex, pixel_type_of
+from .scale import length_unit_of, resolution_words
 from .warning import InputWarning
 
 __all__ = ["check_file", "grid_of", "read_file", "read_image", "read_labels", "write_image"]
@@ -52,14 +53,31 @@ def read_image(path: Path, *, allow_constant: bool = False) -> Image:
     Warns
     -----
     InputWarning
-        If colour was converted, axes were repaired, or of a DICOM folder see `dicom.read_series`.
+        If colour was converted, axes were repaired, a picture (no mask) has no real scale, or of a DICOM folder see
+        `dicom.read_series`.
     """
     path = Path(path)
     itk_image = read_file(path)
     data, grid = _scalar(itk_image, path)
     tensor = torch.from_numpy(np.ascontiguousarray(data, dtype=np.float32))
     _check_values(tensor, path, allow_constant=allow_constant)
-    return Image(tensor, grid, str(path), pixel_type_of(itk_image))
+    image = Image(tensor, grid, str(path), pixel_type_of(itk_image))
+    if not allow_constant:
+        _tell_missing_scale(image)
+    return image
+
+
+def _tell_missing_scale(image: Image) -> None:
+    """Warn of a picture whose pixels have no real size."""
+    unit = length_unit_of(image)
+    if unit.name == "px":
+        warnings.warn(
+            f"{image.name}: its pixels have no real size ({resolution_words(unit.size_mm)}): results are told in "
+            f"pixels, and parameter maps count a pixel as {unit.size_mm:.3g} mm. Is the size known, save the picture "
+            "as .mha with its spacing",
+            InputWarning,
+            stacklevel=3,
+        )
 
 
 def read_labels(path: Path) -> Image:

@@ -18,6 +18,7 @@ from elastix_impact.evaluation.places import MOST_VOXELS, Places, places_in
 from elastix_impact.evaluation.similarity import IntensitySummary, compare_intensities
 from elastix_impact.evaluation.summary import EvaluationSummary, LandmarkErrors
 from elastix_impact.geometry.image import Image
+from elastix_impact.io.scale import MILLIMETRES, length_unit_of
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.resample import resample_labels
 from elastix_impact.transforms.translation import TranslationTransform
@@ -116,6 +117,7 @@ class Judge:
             intensity=timed("intensity", lambda: _after(self._intensities_still, self._intensities, transform)),
             consistency=timed("consistency", lambda: self._consistency(transform, back)) if consistency else None,
             seconds=seconds,
+            unit=MILLIMETRES if self._judged.fixed is None else length_unit_of(self._judged.fixed),
         )
 
     @cached_property

@@ -35,10 +35,11 @@ def _cells(summary: EvaluationSummary, moment: str) -> dict[str, str]:
     """The row of one moment, by the title of the column."""
     labels, intensity = summary.labels.get(moment), summary.intensity.get(moment)
     deformation = summary.deformation if moment == "after" else None
+    error, distance, unit = _means(summary).get(moment), labels and labels.mean_hd95_mm, summary.unit
     numbers: dict[str, tuple[float | None, str]] = {
-        "TRE mm": (_means(summary).get(moment), ".2f"),
+        f"TRE {unit.name}": (None if error is None else unit.of(error), ".2f"),
         "Dice": (None if labels is None else labels.mean_dice, ".3f"),
-        "HD95 mm": (None if labels is None else labels.mean_hd95_mm, ".2f"),
+        f"HD95 {unit.name}": (None if distance is None else unit.of(distance), ".2f"),
         "NCC": (None if intensity is None else intensity.ncc, ".3f"),
         "NMI": (None if intensity is None else intensity.normalized_mutual_information, ".3f"),
         "folded": (None if deformation is None else deformation.share_folded, ".3%"),

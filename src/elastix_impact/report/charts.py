@@ -18,17 +18,16 @@ BEFORE, AFTER = "#d1722a", "#2a7fd1"
 RUNNING = 25
 """Iterations whose median is the bold line of a convergence plot."""
 
-MOST_LABELS = 40
-"""Labels that fit into a chart of bars."""
-
 
 def convergence_chart(tables: Sequence[IterationTable], step_columns: Sequence[str], title: str) -> str:
     """Metric, and step size where there is one, of every level of a stage; levels side by side."""
     steps = [next((name for name in step_columns if name in table.columns), None) for table in tables]
     rows = 2 if any(steps) else 1
     with chart_style():
-        figure = Figure(figsize=(min(3.2 * len(tables), 10), 1.9 * rows), layout="constrained")
+        width, height = min(3.2 * len(tables), 10), 1.9 * rows
+        figure = Figure(figsize=(width, height))
         grid = figure.subplots(rows, len(tables), squeeze=False, sharex="col")
+        figure.subplots_adjust(0.8 / width, 0.45 / height, 1 - 0.1 / width, 1 - 0.3 / height, wspace=0.45, hspace=0.2)
         for column, (table, step) in enumerate(zip(tables, steps)):
             _curve(grid[0][column], table.columns.get("2:Metric", []))
             grid[0][column].set_title(f"level {table.level + 1}", fontsize=9)
@@ -55,8 +54,8 @@ def _curve(axes: Axes, values: Sequence[float], *, smooth: bool = True) -> None:
     axes.ticklabel_format(axis="y", useOffset=False)
 
 
-def error_histogram(before: Sequence[float], after: Sequence[float], title: str) -> str:
-    """Landmark errors in mm before and after, in the same bins."""
+def error_histogram(before: Sequence[float], after: Sequence[float], unit: str, title: str) -> str:
+    """Landmark errors before and after, in the same bins; `unit` is the one they are in."""
     largest = max(*before, *after, 1e-3)
     edges = np.linspace(0, math.ceil(largest * 10) / 10, 25).tolist()
     with chart_style():
@@ -64,26 +63,34 @@ def error_histogram(before: Sequence[float], after: Sequence[float], title: str)
         axes = figure.subplots()
         axes.hist(before, bins=edges, color=BEFORE, alpha=0.65, label="before")
         axes.hist(after, bins=edges, color=AFTER, alpha=0.65, label="after")
-        axes.set_xlabel("distance between corresponding landmarks [mm]")
+        axes.set_xlabel(f"distance between corresponding landmarks [{unit}]")
         axes.set_ylabel("landmarks")
         axes.legend(frameon=False)
         return svg_of(figure, title)
 
 
-def overlap_bars(before: Mapping[str, float], after: Mapping[str, float], title: str) -> str:
-    """Dice per label before and after, at most `MOST_LABELS`, those that overlap worst first."""
-    names = sorted(after, key=lambda name: after[name])[:MOST_LABELS]
+Column = tuple[Sequence[float | None], Sequence[float | None]]
+"""A measure of several structures before and after, None where it does not exist."""
+
+
+def structure_bars(names: Sequence[str], columns: Mapping[str, Column], title: str) -> str:
+    """Bars of every structure before and after, one column per measure; `names` from top to bottom."""
     with chart_style():
-        figure = Figure(figsize=(7, 0.6 + 0.32 * len(names)), layout="constrained")
-        axes = figure.subplots()
+        figure = Figure(figsize=(9.5, 0.9 + 0.34 * len(names)), layout="constrained")
+        grid = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
         places = np.arange(len(names))
-        axes.barh(places - 0.2, [before.get(name, math.nan) for name in names], 0.38, color=BEFORE, label="before")
-        axes.barh(places + 0.2, [after[name] for name in names], 0.38, color=AFTER, label="after")
-        axes.set_yticks(places, names)
-        axes.invert_yaxis()
-        axes.set_xlim(0, 1)
-        axes.set_xlabel("Dice")
-        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        for axes, (measure, (before, after)) in zip(grid, columns.items()):
+            for values, shift, colour, when in ((before, -0.2, BEFORE, "before"), (after, 0.2, AFTER, "after")):
+                lengths = [math.nan if value is None else value for value in values]
+                axes.barh(places + shift, lengths, 0.38, color=colour, label=when)
+            axes.set_xlabel(measure)
+            axes.grid(visible=False, axis="y")
+            axes.tick_params(axis="y", length=0)
+        grid[0].set_xlim(0, 1)
+        grid[0].set_yticks(places, names)
+        grid[0].invert_yaxis()
+        handles, words = grid[0].get_legend_handles_labels()
+        figure.legend(handles, words, loc="outside upper right", ncols=2, frameon=False)
         return svg_of(figure, title)
 
 

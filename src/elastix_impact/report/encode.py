@@ -7,8 +7,11 @@ import re
 from contextlib import AbstractContextManager
 
 import matplotlib
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
+from torch import Tensor
 
 INK = "#010203"
 """Stands for the page's own text colour, which is dark or light as the reader's screen is."""
@@ -16,8 +19,9 @@ INK = "#010203"
 FAINT = "#040506"
 """Stands for the page's colour of lines that matter less."""
 
-JPEG_QUALITY = 85
 DPI = 100
+
+_JPEG = {"quality": 85, "optimize": True}
 
 _STYLE = {
     "svg.fonttype": "none",
@@ -69,8 +73,27 @@ def pixel_figure(width: int, height: int) -> tuple[Figure, Axes]:
 def jpeg_of(figure: Figure) -> str:
     """The figure as a data URI."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="jpg", dpi=DPI, pil_kwargs={"quality": JPEG_QUALITY, "optimize": True})
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    figure.savefig(buffer, format="jpg", dpi=DPI, pil_kwargs=_JPEG)
+    return _data_uri(buffer)
+
+
+def jpeg_of_pixels(rgb: Tensor) -> str:
+    """Colours (rows, columns, 3) from 0 to 1 as a data URI."""
+    buffer = io.BytesIO()
+    imsave(buffer, (255 * rgb).round().to(torch.uint8).numpy(), format="jpg", pil_kwargs=_JPEG)
+    return _data_uri(buffer)
+
+
+def _data_uri(jpeg: io.BytesIO) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()
+
+
+def layer_svg(size: tuple[int, int], shapes: str, alt: str) -> str:
+    """SVG shapes that lie over a picture of `size` (width, height); in pixels, whose centres are whole numbers."""
+    return (
+        f'<svg class="layer" role="img" aria-label="{_escaped(alt)}" viewBox="-0.5 -0.5 {size[0]} {size[1]}" '
+        f'preserveAspectRatio="none">{shapes}</svg>'
+    )
 
 
 def _escaped(text: str) -> str:

@@ -13,6 +13,8 @@ from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
 from elastix_impact.io.masks import read_mask
 from elastix_impact.io.read_transform import read_transform
+from elastix_impact.io.scale import MILLIMETRES, LengthUnit, length_unit
+from elastix_impact.io.segmentations import read_label_pair
 from elastix_impact.io.transform_file import read_transform_file
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.runs.inputs import without_direction
@@ -50,8 +52,8 @@ class FinishedRun:
     ----------
     record, evaluation
         `registration.json` and `evaluation.json` (empty if there is none).
-    fixed, moving, fixed_mask
-        As the transform sees them; None where the file can't be read any more.
+    fixed, moving, fixed_mask, labels
+        As the transform sees them; None where the file can't be read any more. Labels of both images, integers.
     initial, transform
         From fixed to moving world points, mm: before the first stage, and after the last one.
     missing
@@ -64,11 +66,28 @@ class FinishedRun:
     fixed: Image | None
     moving: Image | None
     fixed_mask: Image | None
+    labels: tuple[Image, Image] | None
     initial: AbstractTransform | None
     transform: AbstractTransform | None
     landmarks: tuple[LandmarkRow, ...]
     tables: tuple[IterationTable, ...]
     missing: list[str] = field(default_factory=list)
+
+    @property
+    def unit(self) -> LengthUnit:
+        """What lengths are told in: pixels of the fixed image if it has no real scale."""
+        facts = self.record["inputs"].get("fixed")
+        return MILLIMETRES if facts is None else length_unit(facts["path"], facts["spacing"])
+
+    @property
+    def scores(self) -> list[dict[str, Any]]:
+        """The measures of every structure after the registration, as `evaluation.json` has them."""
+        return self.evaluation.get("labels", {}).get("after", {}).get("labels", [])
+
+    @property
+    def scored_labels(self) -> list[int]:
+        """The structures that were measured."""
+        return [score["label"] for score in self.scores]
 
 
 def read_run(folder: Path) -> FinishedRun:
@@ -98,6 +117,7 @@ def _read(folder: Path) -> FinishedRun:
         fixed=images["fixed"],
         moving=images["moving"],
         fixed_mask=mask,
+        labels=_labels(record, turned, missing),
         initial=_transform(_initial(folder), missing),
         transform=_transform(_first_that_is(folder, f"TransformParameters.{stages - 1}"), missing),
         landmarks=_landmarks(folder / "landmarks.csv"),
@@ -155,6 +175,18 @@ def _mask(record: dict[str, Any], fixed: Image, turned: bool, missing: list[str]
         missing.append(f"The fixed mask can't be shown: {error}")
         return None
     return without_direction(mask) if turned else mask
+
+
+def _labels(record: dict[str, Any], turned: bool, missing: list[str]) -> tuple[Image, Image] | None:
+    paths = record["inputs"].get("labels")
+    if paths is None:
+        return None
+    try:
+        fixed, moving = read_label_pair(*map(Path, paths))
+    except ElastixImpactError as error:
+        missing.append(f"The structures can't be shown: {error}")
+        return None
+    return (without_direction(fixed), without_direction(moving)) if turned else (fixed, moving)
 
 
 def _transform(path: Path | None, missing: list[str]) -> AbstractTransform | None:

@@ -1,25 +1,15 @@
 """The measures of a run as tables and charts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, final
+from typing import Any
 
-from .charts import MOST_LABELS, error_histogram, overlap_bars
+from elastix_impact.evaluation.landmarks import SMALL_ERROR
+from elastix_impact.io.scale import LengthUnit
+
+from .charts import error_histogram
 from .finished_run import FinishedRun
-
-_TIMES = {"before": "before (nothing done)", "initial": "before (initial transform)", "after": "after"}
-
-
-@final
-@dataclass(frozen=True)
-class Measure:
-    """One kind of measure: a table, what it means, and a chart (SVG, or empty)."""
-
-    title: str
-    text: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    chart: str = ""
+from .measure import TIMES, Measure, numbers
+from .structure_measure import structure_measure
 
 
 def headline(run: FinishedRun) -> tuple[str, ...]:
@@ -28,7 +18,8 @@ def headline(run: FinishedRun) -> tuple[str, ...]:
     landmarks = run.record["landmarks_mm"]
     if "after" in landmarks:
         before = landmarks.get("initial", landmarks.get("before"))
-        found.append(f"landmark error {before['mean']:.2f} → {landmarks['after']['mean']:.2f} mm on average")
+        means = [f"{run.unit.of(one['mean']):.2f}" for one in (before, landmarks["after"])]
+        found.append(f"landmark error {means[0]} → {means[1]} {run.unit.name} on average")
     labels = run.evaluation.get("labels", {})
     if "after" in labels:
         before = labels.get("initial", labels["before"])
@@ -42,48 +33,24 @@ def measures_of(run: FinishedRun) -> tuple[Measure, ...]:
     if run.record["landmarks_mm"]:
         found.append(_landmarks(run))
     if run.evaluation.get("labels"):
-        found.append(_labels(run.evaluation["labels"]))
+        found.append(structure_measure(run.evaluation["labels"], run.unit))
     if run.evaluation.get("transform"):
-        found.append(_deformation(run.evaluation["transform"]))
+        found.append(_deformation(run.evaluation["transform"], run.unit))
     if run.evaluation.get("intensity"):
         found.append(_intensity(run.evaluation["intensity"]))
     return tuple(found)
 
 
-def _labels(labels: Mapping[str, Mapping[str, Any]]) -> Measure:
-    last = list(labels.values())[-1]
-    rows = [
-        (_TIMES[when], *_numbers(one["mean_dice"], one["mean_hd95_mm"], one["mean_assd_mm"]))
-        for when, one in labels.items()
-    ]
-    worst = sorted(last["labels"], key=lambda score: score["dice"])[:MOST_LABELS]
-    rows += [
-        (f"label {score['label']}", *_numbers(score["dice"], score["hd95_mm"], score["assd_mm"]))
-        for score in sorted(worst, key=lambda score: score["label"])
-    ]
-    hidden = last["n"] - len(worst)
-    text = f"Overlap and surface distances of {last['n']} labelled structures; means first."
-    if hidden:
-        text += f" Of single labels the {len(worst)} that overlap worst are shown, labels.csv has all."
-    bars = [{f"label {score['label']}": score["dice"] for score in one["labels"]} for one in (labels["before"], last)]
-    return Measure(
-        "Structures",
-        text,
-        ("", "Dice", "HD95 [mm]", "ASSD [mm]"),
-        tuple(rows),
-        overlap_bars(bars[0], bars[1], "Dice of every label before and after"),
-    )
-
-
-def _deformation(found: Mapping[str, Any]) -> Measure:
-    determinant, moved = found["jacobian_determinant"], found["displacement_mm"]
+def _deformation(found: Mapping[str, Any], unit: LengthUnit) -> Measure:
+    determinant = found["jacobian_determinant"]
+    moved = {name: f"{unit.of(length):.2f} {unit.name}" for name, length in found["displacement_mm"].items()}
     step = found["every_nth_voxel"]
     every = "" if step == 1 else f", one in {step} along each axis"
     spread = "–" if found["sdlogj"] is None else f"{found['sdlogj']:.3f}"
     return Measure(
         "Transform",
-        f"At {found['voxels']} voxels of the {found['within']}{every}. Points move by {moved['mean']:.2f} mm on "
-        f"average, 95 % of them by less than {moved['p95']:.2f} mm, all by less than {moved['max']:.2f} mm. A Jacobian "
+        f"At {found['voxels']} voxels of the {found['within']}{every}. Points move by {moved['mean']} on "
+        f"average, 95 % of them by less than {moved['p95']}, all by less than {moved['max']}. A Jacobian "
         "determinant of 1 keeps the volume; where it is not positive, space is folded. SDlogJ is the standard "
         "deviation of its logarithm.",
         ("", "min", "1 %", "median", "99 %", "max", "folded", "SDlogJ"),
@@ -105,30 +72,31 @@ def _intensity(intensity: Mapping[str, Mapping[str, Any]]) -> Measure:
         "Correlation (−1 to 1) and mutual information of the two images where they overlap.",
         ("", "NCC", "MI [nats]", "NMI (1 to 2)", "overlap"),
         tuple(
-            (_TIMES[when], *_numbers(*(one[key] for key in keys)), f"{one['overlap']:.0%}")
+            (TIMES[when], *numbers(*(one[key] for key in keys)), f"{one['overlap']:.0%}")
             for when, one in intensity.items()
         ),
     )
 
 
-def _numbers(*values: float | None) -> tuple[str, ...]:
-    return tuple("–" if value is None else f"{value:.3f}" for value in values)
-
-
 def _landmarks(run: FinishedRun) -> Measure:
     summaries: Mapping[str, Mapping[str, Any]] = run.record["landmarks_mm"]
     count = next(iter(summaries.values()))["n"]
-    rows = tuple((_TIMES[when], *_errors(summary)) for when, summary in summaries.items())
-    before, after = [row.before for row in run.landmarks], [row.after for row in run.landmarks]
+    unit = run.unit
+    rows = tuple((TIMES[when], *_errors(summary, unit)) for when, summary in summaries.items())
+    before, after = ([unit.of(error) for error in each] for each in _landmark_errors(run))
     return Measure(
         "Landmarks",
-        f"Target registration error of {count} landmarks in mm (Fitzpatrick & West 2001).",
-        ("", "mean", "SD", "median", "75 %", "95 %", "max", "under 2 mm"),
+        f"Target registration error of {count} landmarks in {unit.name} (Fitzpatrick & West 2001).",
+        ("", "mean", "SD", "median", "75 %", "95 %", "max", f"under {unit.of(SMALL_ERROR):.2g} {unit.name}"),
         rows,
-        error_histogram(before, after, "Histogram of the landmark errors before and after") if after else "",
+        error_histogram(before, after, unit.name, "Histogram of the landmark errors before and after") if after else "",
     )
 
 
-def _errors(summary: Mapping[str, Any]) -> Sequence[str]:
-    numbers = [summary[key] for key in ("mean", "sd", "median", "p75", "p95", "maximum")]
-    return (*(f"{number:.2f}" for number in numbers), f"{summary['share_under_2mm']:.0%}")
+def _landmark_errors(run: FinishedRun) -> tuple[list[float], list[float]]:
+    return [row.before for row in run.landmarks], [row.after for row in run.landmarks]
+
+
+def _errors(summary: Mapping[str, Any], unit: LengthUnit) -> Sequence[str]:
+    lengths = [unit.of(summary[key]) for key in ("mean", "sd", "median", "p75", "p95", "maximum")]
+    return (*(f"{length:.2f}" for length in lengths), f"{summary['share_under_2mm']:.0%}")

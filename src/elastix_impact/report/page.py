@@ -5,11 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
+from elastix_impact.io.scale import length_unit
+
 from .charts import convergence_chart
 from .finished_run import FinishedRun
 from .measures import Measure, headline, measures_of
-from .pictures import Pictures, pictures_of
+from .pictures import pictures_of
 from .references import references_of
+from .shown import Pictures
+from .stage_table import StageTable, stage_table_of
+from .table import Table
+from .verdict import Verdict, verdict_of
 
 _STEP_COLUMNS = ("3b:StepSize", "3:StepSize", "3:StepLength")
 _STATUS = {
@@ -19,16 +25,6 @@ _STATUS = {
     "running": "not finished: still running, or killed",
     "error": "stopped by an error",
 }
-
-
-@final
-@dataclass(frozen=True)
-class Table:
-    """A table; `faint` holds the numbers of the rows that matter less."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    faint: frozenset[int] = frozenset()
 
 
 @final
@@ -52,10 +48,12 @@ class Page:
     status: str
     is_complete: bool
     message: str
+    verdict: Verdict | None
     headline: tuple[str, ...]
-    inputs: Table
-    measures: tuple[Measure, ...]
     pictures: tuple[Pictures, ...]
+    measures: tuple[Measure, ...]
+    by_stage: StageTable | None
+    inputs: Table
     stages: tuple[StageView, ...]
     warnings: tuple[str, ...]
     facts: Table
@@ -72,10 +70,12 @@ def page_of(run: FinishedRun) -> Page:
         status=_STATUS[record["status"]],
         is_complete=record["status"] == "complete",
         message=record["message"],
+        verdict=verdict_of(record),
         headline=headline(run),
-        inputs=_inputs(inputs),
-        measures=measures_of(run),
         pictures=pictures_of(run),
+        measures=measures_of(run),
+        by_stage=stage_table_of(record, run.unit),
+        inputs=_inputs(inputs),
         stages=tuple(_stage(run, number, stage) for number, stage in enumerate(record["stages"])),
         warnings=(*record["warnings"], *run.missing),
         facts=_facts(run),
@@ -89,10 +89,17 @@ def _inputs(inputs: Mapping[str, Any]) -> Table:
         if not isinstance(facts, Mapping) or "size" not in facts:
             continue
         size = " x ".join(str(n) for n in facts["size"])
-        spacing = " x ".join(f"{s:g}" for s in facts["spacing"])
-        extent = " x ".join(f"{n * s:.0f}" for n, s in zip(facts["size"], facts["spacing"]))
+        spacing, extent = _lengths(facts)
         rows.append((role.replace("_", " "), Path(facts["path"]).name, size, spacing, extent, facts["pixel_type"]))
     return Table(("", "file", "voxels", "spacing [mm]", "extent [mm]", "type"), tuple(rows))
+
+
+def _lengths(facts: Mapping[str, Any]) -> tuple[str, str]:
+    """Spacing and extent in mm, or that there is no real scale."""
+    size, spacing = facts["size"], facts["spacing"]
+    if length_unit(facts["path"], spacing).name == "px":
+        return f"no real scale (counted as {spacing[0]:.3g})", "–"
+    return " x ".join(f"{s:.4g}" for s in spacing), " x ".join(f"{n * s:.0f}" for n, s in zip(size, spacing))
 
 
 def _stage(run: FinishedRun, number: int, stage: Mapping[str, Any]) -> StageView:

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import final
 
 import torch
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Circle
+from matplotlib import colormaps
 from torch import Tensor
 
-from .encode import jpeg_of, pixel_figure
+from .encode import jpeg_of, jpeg_of_pixels, layer_svg, pixel_figure
 from .planes import Plane
 from .slices import FieldSlice
 
@@ -25,12 +23,13 @@ DISPLACEMENT_COLOURS = "viridis"
 @final
 @dataclass(frozen=True)
 class Panel:
-    """A picture with its caption, what it shows in words, and the patient's sides."""
+    """A picture with its caption, what it shows in words, and the patient's sides; `svg` lies over it."""
 
     uri: str
     caption: str
     alt: str
     plane: Plane
+    svg: str = ""
 
 
 def grey(plane: Plane, values: Tensor, caption: str, alt: str, mark: tuple[float, float] | None = None) -> Panel:
@@ -56,17 +55,18 @@ def checkerboard(
 
 
 def _picture(plane: Plane, rgb: Tensor, caption: str, alt: str, mark: tuple[float, float] | None) -> Panel:
-    figure, axes = pixel_figure(*plane.size)
-    axes.imshow(rgb.numpy(), interpolation="nearest")
-    if mark is not None:
-        radius = max(plane.size) / 30
-        axes.add_patch(Circle(mark, radius, fill=False, color="#ffd400", linewidth=1.2))
-    return Panel(jpeg_of(figure), caption, alt, plane)
+    return Panel(jpeg_of_pixels(rgb), caption, alt, plane, "" if mark is None else _ring(plane, mark))
+
+
+def _ring(plane: Plane, place: tuple[float, float]) -> str:
+    ring = f'<circle class="ring" cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="{max(plane.size) / 30:.1f}"/>'
+    return layer_svg(plane.size, ring, "Ring around the landmark")
 
 
 def deformation_grid(field: FieldSlice, fixed: Tensor, distance: float, caption: str, alt: str) -> Panel:
     """Lines of the moving image's world, `distance` mm apart, as they lie on the fixed image."""
-    figure, axes = _background(field.plane, fixed, 0.55)
+    figure, axes = pixel_figure(*field.plane.size)
+    axes.imshow((0.55 * fixed).numpy(), cmap="gray", vmin=0, vmax=1)
     step = field.plane.grid.spacing[0]
     rows, columns = field.determinant.shape
     across = torch.arange(columns) * step + field.displacement[..., 0]
@@ -81,25 +81,20 @@ def deformation_grid(field: FieldSlice, fixed: Tensor, distance: float, caption:
 
 def displacement_map(field: FieldSlice, fixed: Tensor, largest: float, caption: str, alt: str) -> Panel:
     """Length of the displacement in mm over the fixed image; `largest` has the last colour."""
-    figure, axes = _background(field.plane, fixed, 1.0)
     length = torch.linalg.vector_norm(field.displacement, dim=-1)
-    axes.imshow(length.numpy(), cmap=DISPLACEMENT_COLOURS, vmin=0, vmax=largest, alpha=0.65)
-    return Panel(jpeg_of(figure), caption, alt, field.plane)
+    colours = _colours(DISPLACEMENT_COLOURS, length / largest)
+    rgb = torch.lerp(fixed.double().unsqueeze(-1).expand(-1, -1, 3), colours, 0.65)
+    return Panel(jpeg_of_pixels(rgb), caption, alt, field.plane)
 
 
 def jacobian_map(field: FieldSlice, spread: float, caption: str, alt: str) -> Panel:
     """The determinant from 1 - `spread` (red: shrinks) to 1 + `spread` (blue: grows); folds in magenta."""
-    figure, axes = pixel_figure(*field.plane.size)
-    axes.imshow(field.determinant.numpy(), cmap=JACOBIAN_COLOURS, vmin=1 - spread, vmax=1 + spread)
-    folded = field.determinant <= 0
-    if bool(folded.any()):
-        layer = torch.zeros(*folded.shape, 4)
-        layer[folded] = torch.tensor([*FOLD_COLOUR, 1.0])
-        axes.imshow(layer.numpy(), interpolation="nearest")
-    return Panel(jpeg_of(figure), caption, alt, field.plane)
+    colours = _colours(JACOBIAN_COLOURS, (field.determinant - 1 + spread) / (2 * spread))
+    folded = (field.determinant <= 0).unsqueeze(-1)
+    rgb = torch.where(folded, torch.tensor(FOLD_COLOUR, dtype=torch.float64), colours)
+    return Panel(jpeg_of_pixels(rgb), caption, alt, field.plane)
 
 
-def _background(plane: Plane, fixed: Tensor, brightness: float) -> tuple[Figure, Axes]:
-    figure, axes = pixel_figure(*plane.size)
-    axes.imshow((brightness * fixed).numpy(), cmap="gray", vmin=0, vmax=1)
-    return figure, axes
+def _colours(name: str, values: Tensor) -> Tensor:
+    """Colours (rows, columns, 3) of values (rows, columns) from 0 to 1, float64."""
+    return torch.from_numpy(colormaps[name](values.numpy())[..., :3])

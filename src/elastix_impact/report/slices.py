@@ -13,12 +13,10 @@ from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.resample import resample
 
 from .planes import Plane
+from .windows import Window
 
 CHUNK = 1 << 15
 """Points mapped at once."""
-
-LOWEST, HIGHEST = 0.01, 0.995
-"""Quantiles of what is shown that become black and white."""
 
 
 @final
@@ -87,17 +85,6 @@ def field_slice(plane: Plane, transform: AbstractTransform) -> FieldSlice:
     )
 
 
-def window(slices: list[Tensor]) -> tuple[float, float]:
-    """The intensities that become black and white: robust extremes of what is shown."""
-    values = torch.cat([one.flatten() for one in slices])
-    values = values[values.isfinite()]
-    if not len(values):
-        return 0.0, 1.0
-    low, high = values.quantile(torch.tensor([LOWEST, HIGHEST])).tolist()
-    return (low, high) if high > low else (low, low + 1)
-
-
-def shade(values: Tensor, limits: tuple[float, float]) -> Tensor:
+def shade(values: Tensor, window: Window) -> Tensor:
     """Grey values 0 to 1; black outside the image."""
-    low, high = limits
-    return ((values - low) / (high - low)).clamp(0, 1).nan_to_num(0.0)
+    return ((values - window.low) / (window.high - window.low)).clamp(0, 1).nan_to_num(0.0)

@@ -1,49 +1,29 @@
 """A page to look through the volumes: NiiVue, with small copies of the images inside the page."""
 
-import base64
 import json
-import math
-import tempfile
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import final
-
-import torch
-from torch import Tensor
 
 from elastix_impact.errors import InputError
-from elastix_impact.geometry.grid import Grid, Row
-from elastix_impact.geometry.image import Image
 from elastix_impact.io.atomic import write_text_whole
-from elastix_impact.io.image_writing import write_image
-from elastix_impact.transforms.base import AbstractTransform
-from elastix_impact.transforms.resample import resample
 
 from .finished_run import FinishedRun, read_run
 from .render import page_environment
-from .slices import identity, shade, window
+from .structures import COLOURS, structure_name
+from .viewer_volumes import images_of, labels_of, viewer_grid
 
 NAME = "viewer.html"
 LIBRARY = "niivue-0.69.0.umd.js"
-LONGEST = 176
-"""Voxels along the longest side of the copies."""
 
-
-@final
-@dataclass(frozen=True)
-class Volume:
-    """A copy of an image: its name for the reader, and a gzipped NIfTI file in base64."""
-
-    name: str
-    data: str
+BALLS = 150
+"""So many radii of a landmark's ball lie along the longest side of the fixed image."""
 
 
 def write_viewer(run_folder: Path, target: Path | None = None) -> Path:
     """Write a page that shows fixed and moving image, before and after, in linked planes and in 3-D.
 
-    It works from the disk, without a network: program and images are in it. The images are 8-bit copies of at most
-    `LONGEST` voxels a side.
+    It starts in grey, with a wipe between the fixed and the registered image; windows can be set, structures and
+    landmarks are layers. It works from the disk, without a network: program and images are in it.
 
     Parameters
     ----------
@@ -68,46 +48,33 @@ def write_viewer(run_folder: Path, target: Path | None = None) -> Path:
     if run.fixed.grid.dimension == 2:
         raise InputError("the viewer is for volumes", where=str(run_folder), remedy="The report shows 2-D images whole")
     library = resources.files("elastix_impact.report").joinpath("vendor", LIBRARY).read_text(encoding="utf-8")
-    volumes = json.dumps([{"name": one.name, "data": one.data} for one in _volumes(run.fixed, run.moving, run)])
+    grid = viewer_grid(run.fixed.grid)
+    content = {
+        "images": images_of(run, run.fixed, run.moving, run.transform, grid),
+        "labels": labels_of(run, run.transform, grid),
+        "structures": _structures(run),
+        "landmarks": _landmarks(run),
+        "ball": max(run.fixed.grid.extent) / BALLS,
+    }
     template = page_environment().get_template("viewer.html.j2")
     title = f"{Path(run.fixed.name).name} and {Path(run.moving.name).name}"
-    write_text_whole(target, template.render(title=title, library=library, volumes=volumes))
+    # "<" would end the script if the name of a structure said so
+    text = json.dumps(content).replace("<", "\\u003c")
+    write_text_whole(target, template.render(title=title, library=library, content=text))
     return target
 
 
-def _volumes(fixed: Image, moving: Image, run: FinishedRun) -> tuple[Volume, ...]:
-    assert run.transform is not None
-    grid = _coarse(fixed.grid)
-    still = identity(grid.dimension)
-    seen: tuple[tuple[str, Image, AbstractTransform], ...] = (
-        ("fixed", fixed, still),
-        ("moving, before", moving, run.initial or still),
-        ("moving, registered", moving, run.transform),
-    )
-    values = {name: resample(image, transform, grid, 1, float("nan")) for name, image, transform in seen}
-    ours, theirs = window([values["fixed"]]), window([values["moving, before"], values["moving, registered"]])
-    return tuple(
-        Volume(name, _nifti(shade(one, ours if name == "fixed" else theirs), grid)) for name, one in values.items()
-    )
+def _structures(run: FinishedRun) -> list[dict[str, str]]:
+    """Name and colour of every structure, in the order of the numbers in the copies of labels, which begin with 1."""
+    ordered = sorted(run.scores if run.labels is not None else [], key=lambda score: score["label"])
+    return [
+        {"name": structure_name(score), "colour": COLOURS[place % len(COLOURS)]} for place, score in enumerate(ordered)
+    ]
 
 
-def _coarse(grid: Grid) -> Grid:
-    """The same box with cubic voxels, as few as `LONGEST` allows, none finer than the image's finest."""
-    step = max(max(grid.extent) / LONGEST, min(grid.spacing))
-    size = tuple(max(1, math.ceil(extent / step)) for extent in grid.extent)
-    offset: Row = tuple((old - (n - 1) * step) / 2 for n, old in zip(size, _between_centres(grid)))
-    direction = torch.tensor(grid.direction, dtype=torch.float64)
-    origin = torch.tensor(grid.origin, dtype=torch.float64) + direction @ torch.tensor(offset, dtype=torch.float64)
-    return Grid(size, (step,) * grid.dimension, tuple(origin.tolist()), grid.direction)
-
-
-def _between_centres(grid: Grid) -> Row:
-    return tuple((n - 1) * s for n, s in zip(grid.size, grid.spacing))
-
-
-def _nifti(grey: Tensor, grid: Grid) -> str:
-    """Grey values 0 to 1 as a file in base64."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "volume.nii.gz"
-        write_image(path, 255 * grey, grid, "unsigned char", compress=True)
-        return base64.b64encode(path.read_bytes()).decode()
+def _landmarks(run: FinishedRun) -> list[dict[str, object]]:
+    """Landmarks of the fixed image where NiiVue wants them, right, anterior, superior in mm, with their error after."""
+    return [
+        {"name": row.name, "place": [-row.fixed_point[0], -row.fixed_point[1], row.fixed_point[2]], "error": row.after}
+        for row in run.landmarks
+    ]

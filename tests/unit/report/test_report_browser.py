@@ -1,6 +1,7 @@
 """The page in a real browser: nothing is fetched, nothing is complained about, everything fits its width."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from elastix_impact.cli.main import main
-from small_case import write_small_case
+from small_case import write_small_case, write_small_labels
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -32,7 +33,7 @@ def _browse(page: Path, profile: Path, *options: str) -> subprocess.CompletedPro
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("browser")
-    write_small_case(folder / "Data")
+    write_small_labels(write_small_case(folder / "Data"))
     assert main(["run", "--data", str(folder / "Data"), "--out", str(folder / "Out"), "--quiet", "--report"]) == 0
     return folder / "Out" / "report.html"
 
@@ -49,6 +50,8 @@ def test_the_viewer_shows_all_volumes(page: Path, tmp_path: Path) -> None:
     options = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--virtual-time-budget=20000", "--dump-dom")
     seen = _browse(viewer, tmp_path / "profile", *options)
     assert 'data-volumes="3"' in seen.stdout
+    assert 'data-layers="4"' in seen.stdout  # structures of both images, before and after, and landmarks
+    assert re.search(r'<canvas id="moving"[^>]*style="[^"]*mask: linear-gradient', seen.stdout)  # the wipe
     assert _complaints(seen.stderr) == []
     assert _hosts(tmp_path / "profile.netlog.json") == []
 
