@@ -6,14 +6,12 @@ import pkgutil
 from functools import cache
 
 import numpy as np
-import pytest
 import scipy.linalg
 import SimpleITK as sitk
 import torch
 from transform_contract import TransformContract
 
 import elastix_impact.transforms as room
-from elastix_impact.errors import InputError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.transforms import affine, bspline, euler, similarity, translation
 from elastix_impact.transforms.base import AbstractTransform
@@ -279,29 +277,3 @@ def test_every_transform_keeps_the_contract() -> None:
 def test_every_concrete_transform_is_final() -> None:
     for kind in subclasses(AbstractTransform):
         assert inspect.isabstract(kind) != getattr(kind, "__final__", False), kind
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: euler.EulerTransform(torch.zeros(5), CENTRE),
-        lambda: similarity.SimilarityTransform(torch.zeros(7), CENTRE[:2]),
-        lambda: affine.AffineTransform(torch.zeros(6), CENTRE),
-        lambda: affine.AffineLogTransform(torch.zeros(11), CENTRE),
-        lambda: bspline.BSplineTransform(torch.zeros(5), Grid.axis_aligned((4, 4), (1.0, 1.0))),
-    ],
-)
-def test_a_wrong_number_of_parameters_is_an_error(make) -> None:
-    with pytest.raises(InputError, match=r"TransformParameters: .* parameters, got \d+"):
-        make()
-
-
-def test_transforms_of_different_dimension_do_not_compose() -> None:
-    with pytest.raises(InputError, match=r"2 dimensions .* 3"):
-        CompositeTransform(TestEuler3D().make(), TestEuler2D().make())
-
-
-def test_a_versor_longer_than_one_is_brought_back() -> None:
-    parameters = vector(0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 1.0)
-    mapped = similarity.SimilarityTransform(parameters, (0.0, 0.0, 0.0)).map_points(vector(1.0, 2.0, 3.0)[None])
-    torch.testing.assert_close(mapped[0], vector(-1.0, -2.0, 3.0), rtol=0, atol=1e-6)

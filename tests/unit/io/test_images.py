@@ -171,50 +171,6 @@ def test_a_twin_beside_a_nifti_file_does_not_mix_in(tmp_path):
     assert read_image(tmp_path / "a.nii").pixel_type == "short"
 
 
-def _dicom_series(folder, series, positions_mm, lean=0.0):
-    for k, z in enumerate(positions_mm):
-        image = sitk.GetImageFromArray(np.full((1, 5, 6), 100 * k + 7, dtype=np.int16))
-        image.SetOrigin((0.0, 0.0, z))
-        for tag, value in {
-            "0020|000e": f"1.2.826.0.1.{series}", "0008|0018": f"1.2.826.0.1.{series}.{k + 1}", "0008|0060": "CT",
-            "0020|0032": f"0\\{lean * z}\\{z}", "0020|0037": "1\\0\\0\\0\\1\\0", "0020|0013": str(k),
-            "0020|000d": "1.2.826.0.1.9",
-        }.items():  # fmt: skip
-            image.SetMetaData(tag, value)
-        writer = sitk.ImageFileWriter()
-        writer.KeepOriginalImageUIDOn()
-        writer.SetFileName(str(folder / f"{series}_{k}.dcm"))
-        writer.Execute(image)
-
-
-def test_a_dicom_folder_gives_its_largest_series_and_names_the_others(tmp_path):
-    _dicom_series(tmp_path, "1.2.3", (0.0, 2.5, 5.0, 7.5))
-    _dicom_series(tmp_path, "1.2.4", (0.0, 2.5))
-    with pytest.warns(InputWarning, match=r"2 DICOM series; .*1\.2\.3 with 4 slices is used, not .*1\.2\.4 \(2\)"):
-        image = read_image(tmp_path)
-    assert image.grid.size == (6, 5, 4)
-    assert image.grid.spacing[2] == pytest.approx(2.5)
-    assert image.data[:, 0, 0].tolist() == [7, 107, 207, 307]
-
-
-def test_a_missing_dicom_slice_is_noticed(tmp_path):
-    _dicom_series(tmp_path, "1.2.3", (0.0, 2.5, 7.5, 10.0))
-    with pytest.warns(InputWarning, match=r"2\.5 to 5 mm apart"):
-        read_image(tmp_path)
-
-
-def test_a_tilted_gantry_is_refused_with_its_angle(tmp_path):
-    _dicom_series(tmp_path, "1.2.3", (0.0, 2.5, 5.0, 7.5), lean=np.tan(np.radians(12)))
-    with pytest.raises(ImageError, match=r"stacked at 12\.0 degrees"):
-        read_image(tmp_path)
-
-
-def test_slices_at_one_place_are_refused(tmp_path):
-    _dicom_series(tmp_path, "1.2.3", (0.0, 0.0, 2.5, 2.5))
-    with pytest.raises(ImageError, match="lie at one place"):
-        read_image(tmp_path)
-
-
 def _write(path, array):
     sitk.WriteImage(sitk.GetImageFromArray(array), str(path))
 
