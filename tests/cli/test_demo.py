@@ -9,6 +9,8 @@ from elastix_impact.cli.main import main
 def test_the_demo_brings_the_landmarks_closer(tmp_path: Path, capsys) -> None:
     assert main(["demo", str(tmp_path), "--quiet"]) == 0
     lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("verdict: good - ")
+    lines = lines[2:]
     assert lines[1].startswith("before")
     assert lines[2].startswith("after")
     record = json.loads((tmp_path / "Out" / "registration.json").read_text())

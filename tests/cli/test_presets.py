@@ -28,6 +28,7 @@ def test_maps_of_presets_have_no_fault_and_no_remark(name: str, facts: PairFacts
         resolution = resolve(parse_parameter_text(text, file_name))
         assert resolution.problems == (), file_name
         assert resolution.plan is not None
+        assert resolution.plan.guard_stages
 
 
 def test_numbers_follow_from_the_images() -> None:

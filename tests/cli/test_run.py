@@ -27,6 +27,8 @@ def test_run_prints_the_table_and_what_was_written(data: Path, tmp_path: Path, c
     assert main(["run", "--data", str(data), "--out", str(tmp_path), "--threads", "2"]) == 0
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
+    assert lines[0].startswith("verdict: ")
+    lines = lines[lines.index("") + 1 :]
     assert lines[0].split() == ["TRE", "[mm]", "mean", "SD", "median", "75%", "95%", "max", "<", "2", "mm"]
     assert lines[1].startswith("before ")
     assert lines[2].startswith("after ")
@@ -35,6 +37,40 @@ def test_run_prints_the_table_and_what_was_written(data: Path, tmp_path: Path, c
     assert lines[-1] == f"{tmp_path}: {names} and 2 more"
     assert "level 2/2: 15 iterations" in captured.err
     assert (tmp_path / "TransformParameters.0.txt").exists()
+
+
+@pytest.fixture
+def ruined(data: Path, tmp_path: Path) -> Path:
+    """The case with a map that tears the image apart."""
+    text = MAP.replace("Length 1.0", "Length 40").replace("Iterations 40", "Iterations 15")
+    (tmp_path / "ruin.txt").write_text(text + "(RequiredRatioOfValidSamples 0)\n")
+    return tmp_path / "ruin.txt"
+
+
+def _register_words(data: Path, ruined: Path, out: Path) -> list[str]:
+    images = ["-f", str(data / "FixedImage.mha"), "-m", str(data / "MovingImage.mha"), "-p", str(ruined)]
+    return ["register", *images, "--data", str(data), "-o", str(out), "--quiet", "--threads", "2"]
+
+
+def test_a_bad_verdict_is_the_first_line_and_with_strict_exit_code_1(
+    data: Path, ruined: Path, tmp_path: Path, capsys
+) -> None:
+    words = _register_words(data, ruined, tmp_path / "Out")
+    assert main(words) == 0
+    assert capsys.readouterr().out.startswith("verdict: bad - ")
+    record = json.loads((tmp_path / "Out" / "registration.json").read_text())
+    assert record["verdict"]["word"] == "bad"
+    assert record["verdict"]["reasons"][0]["sentence"] in (tmp_path / "Out" / "elastix.log").read_text()
+
+    assert main([*words, "--strict"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.startswith("verdict: bad - ")
+    assert "--strict: the verdict on the result is bad" in captured.err
+
+
+def test_strict_lets_other_results_pass(data: Path, tmp_path: Path, capsys) -> None:
+    assert main(["run", "--data", str(data), "--out", str(tmp_path), "--quiet", "--threads", "2", "--strict"]) == 0
+    assert capsys.readouterr().out.startswith(("verdict: good - ", "verdict: look - "))
 
 
 def test_json_goes_to_stdout_and_quiet_is_quiet(data: Path, tmp_path: Path, capsys) -> None:

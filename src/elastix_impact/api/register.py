@@ -16,6 +16,7 @@ from elastix_impact.observers.progress import showing_progress
 from elastix_impact.parameters.presets import DEFAULT
 from elastix_impact.runs.case import Case
 from elastix_impact.runs.presets import facts_of, find_preset, write_preset
+from elastix_impact.runs.record import RunRecord
 from elastix_impact.runs.run_case import run_case
 
 from .inputs import ImageLike, Parameters, PointsLike, image_file, map_files, names_file, points_file
@@ -50,6 +51,7 @@ def register(
     resume: bool = False,
     checkpoint_every: float = 30.0,
     raise_on_failure: bool = True,
+    strict: bool = False,
 ) -> Registration:
     """Register the moving image to the fixed one, as ``elastix-impact register`` does.
 
@@ -95,6 +97,8 @@ def register(
         Seconds between two checkpoints in a loop, 0 = none; a temporary folder gets none.
     raise_on_failure
         Whether a registration that failed raises; else it is returned, and its `failure` says why.
+    strict
+        Whether a result whose verdict is bad is an error.
 
     Returns
     -------
@@ -104,14 +108,15 @@ def register(
     Raises
     ------
     RegistrationFailedError
-        If it failed, e.g. because the images don't overlap, and `raise_on_failure`; the sentence says what to do.
+        If it failed, e.g. because the images don't overlap, and `raise_on_failure`; or if the verdict is bad and
+        `strict`. The sentence says what to do.
     ElastixImpactError
         If images, maps or models can't be used.
 
     Warns
     -----
     InputWarning
-        Of what the command line warns of.
+        Of what the command line warns of, and of a verdict that is bad.
     """
     if resume and out is None:
         raise InputError("there is nothing to resume without a folder", remedy="Give out=, the folder of the run")
@@ -155,7 +160,18 @@ def register(
             raise RegistrationFailedError(
                 f"the registration failed: {record.message}", where=None if is_temporary else str(record.out)
             )
+        if record.status == "complete" and record.is_bad:
+            _say_bad(record, strict=strict, where=None if is_temporary else str(record.out))
         return Registration(record, tuple(watcher.states), is_temporary=is_temporary)
+
+
+def _say_bad(record: RunRecord, *, strict: bool, where: str | None) -> None:
+    """Raise if `strict`, else warn of a result whose verdict is bad."""
+    assert record.verdict is not None
+    text = record.verdict.lines()[0]
+    if strict:
+        raise RegistrationFailedError(text, where=where)
+    warnings.warn(text, InputWarning, stacklevel=3)
 
 
 @contextlib.contextmanager

@@ -35,6 +35,9 @@ class Registration:
         The folder; a temporary one goes with this object: `save` keeps it.
     record
         What `registration.json` holds: plan, versions, times, levels.
+    verdict
+        What to think of the result: its `word` is ``"good"``, ``"look"`` or ``"bad"``, with `reasons`; see
+        docs/verdict.md. None if it could not be judged.
     metrics
         What `evaluation.json` holds: TRE, overlap, Jacobian, correlation; see docs/evaluation.md.
     iterations
@@ -49,6 +52,7 @@ class Registration:
         self.out = run.out
         self.record: dict[str, Any] = run.to_json()
         self.metrics: dict[str, Any] = {} if run.evaluation is None else run.evaluation.to_json()
+        self.verdict = run.verdict
         self.iterations = iterations
         self.warnings = tuple(run.warnings)
         self.failure: str | None = None if run.status == "complete" else run.message
@@ -143,7 +147,7 @@ class Registration:
 
     def summary(self) -> str:
         """The result in a few words."""
-        words = []
+        words = [] if self.verdict is None else [f"verdict {self.verdict.word}"]
         landmarks, labels = self.metrics.get("landmarks_mm", {}), self.metrics.get("labels", {})
         if landmarks:
             unit = "mm" if self.metrics["pixel_mm"] is None else "px"

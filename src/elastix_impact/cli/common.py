@@ -62,6 +62,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="on stderr: a bar or plain lines, whatever suits it (auto), lines, JSON objects, or nothing",
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="exit with 1 if the verdict on the result is bad (see docs/verdict.md)"
+    )
     parser.add_argument("--quiet", action="store_true", help="the same as --progress none")
     parser.add_argument("--json", action="store_true", help="print the record of the run as JSON on stdout")
 
@@ -149,20 +152,25 @@ def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence
     return record
 
 
-def exit_code(record: "RunRecord") -> int:
-    """0 if the run is complete; else 1, after a paragraph on stderr."""
-    if record.status == "complete":
+def exit_code(record: "RunRecord", *, strict: bool = False) -> int:
+    """0 if the run is complete (and, if `strict`, its verdict is not bad); else 1, after a paragraph on stderr."""
+    if record.status == "complete" and not (strict and record.is_bad):
         return 0
+    if record.status == "complete":
+        say(f"--strict: the verdict on the result is bad. See {record.out / 'registration.json'}.")
+        return FAILED
     say(f"the registration failed: {record.message}. See {record.out / 'elastix.log'}.")
     return FAILED
 
 
 def report_text(record: "RunRecord") -> str:
-    """What was measured and carried along, and the files of the run, those of single levels only counted."""
+    """The verdict, what was measured and carried along, and the files of the run, those of single levels only counted."""
     from elastix_impact.judging.stages import stage_table
     from elastix_impact.judging.text import evaluation_text
 
-    parts = [evaluation_text(record.evaluation)] if record.evaluation else []
+    parts = ["\n".join(record.verdict.lines())] if record.verdict else []
+    if record.evaluation:
+        parts.append(evaluation_text(record.evaluation))
     if len(record.stages) > 1 and record.stage_evaluations:
         parts.append(stage_table(record.stage_rows))
     if record.carried:

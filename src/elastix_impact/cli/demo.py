@@ -26,7 +26,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
     data, out = arguments.folder / "Data", arguments.folder / "Out"
     make_demo_case(data)
     record = run_folder(data, out, arguments)
-    code = exit_code(record)
+    code = exit_code(record, strict=arguments.strict)
     if code == 0 and record.landmarks["after"].mean >= record.landmarks["before"].mean:
         say(f"the demo's landmarks did not come closer. See {record.out / 'elastix.log'}.")
         return FAILED

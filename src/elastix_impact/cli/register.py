@@ -62,7 +62,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run_register(arguments: argparse.Namespace) -> int:
-    """Run the case; exit code 0 done, 1 registration failed."""
+    """Run the case; exit code 0 done, 1 registration failed, or with --strict a bad result."""
     if arguments.map and arguments.preset:
         arguments.register_parser.error("give maps with -p, or a preset, not both")
     from elastix_impact.runs.case import Case
@@ -91,7 +91,7 @@ def run_register(arguments: argparse.Namespace) -> int:
         checkpoint_every=arguments.checkpoint_every,
         evaluation=arguments.evaluation,
     )
-    return exit_code(run_and_report(case, arguments))
+    return exit_code(run_and_report(case, arguments), strict=arguments.strict)
 
 
 def _maps_of_preset(arguments: argparse.Namespace) -> tuple[Path, ...]:

@@ -29,8 +29,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def run_run(arguments: argparse.Namespace) -> int:
-    """Find the inputs and run the case; exit code 0 done, 1 registration failed."""
-    return exit_code(run_folder(arguments.data, arguments.out, arguments, arguments.label_names))
+    """Find the inputs and run the case; exit code 0 done, 1 registration failed, or with --strict a bad result."""
+    record = run_folder(arguments.data, arguments.out, arguments, arguments.label_names)
+    return exit_code(record, strict=arguments.strict)
 
 
 def run_folder(data: Path, out: Path, arguments: argparse.Namespace, label_names: Path | None = None) -> "RunRecord":

@@ -346,6 +346,7 @@ class RegistrationPlan:
     moving_internal_pixel_type: str
     how_to_combine_transforms: Combination
     initial_transform: str | None
+    guard_stages: bool
     transform: TransformPlan
     levels: tuple[LevelPlan, ...]
     output: OutputPlan

@@ -114,6 +114,7 @@ def _plan(reader: Reader, components: Components, number: int, known_dimension: 
     seed, use_direction = _seed(reader), reader.boolean("UseDirectionCosines")
     fixed_type, moving_type = (_pixel_type(reader, image) for image in ("Fixed", "Moving"))
     how_to_combine = cast(Combination, reader.text("HowToCombineTransforms"))
+    guard_stages = reader.boolean("GuardStages")
     check_counts(reader, number)
     if levels is None:
         return None
@@ -126,6 +127,7 @@ def _plan(reader: Reader, components: Components, number: int, known_dimension: 
         moving_internal_pixel_type=moving_type,
         how_to_combine_transforms=how_to_combine,
         initial_transform=None,
+        guard_stages=guard_stages,
         transform=transform,
         levels=levels,
         output=output,

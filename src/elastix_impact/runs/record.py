@@ -19,6 +19,8 @@ from elastix_impact.evaluation.landmarks import LandmarkSummary
 from elastix_impact.evaluation.summary import EvaluationSummary
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.json_text import json_text
+from elastix_impact.judging.guarding import GuardReport
+from elastix_impact.judging.verdict import Verdict
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.parameters.reader import EffectiveValue
 from elastix_impact.registration.result import RegistrationResult
@@ -45,6 +47,7 @@ class StageRecord:
     plan: RegistrationPlan
     effective: tuple[EffectiveValue, ...]
     result: RegistrationResult
+    guard: GuardReport | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The stage as plain dictionaries; seconds per phase, samples, metric and its raw values per level."""
@@ -61,6 +64,7 @@ class StageRecord:
             "stop_sentence": self.result.stop_reason.value,
             "seconds": self.result.seconds,
             "levels": levels,
+            **({} if self.guard is None else {"guard": self.guard.to_json()}),
             "parameters": [dataclasses.asdict(value) for value in self.effective],
             "plan": self.plan.to_json(),
         }
@@ -87,6 +91,8 @@ class RunRecord:
         The same after each stage, by its number, as far as they were measured.
     carried
         What was carried along with the result, see `propagate`.
+    verdict
+        What to think of the result; None before that, or if it could not be judged.
     files
         Names of the files written into `out`, in order.
     seconds
@@ -107,6 +113,7 @@ class RunRecord:
     evaluation: EvaluationSummary | None = None
     stage_evaluations: dict[int, EvaluationSummary] = field(default_factory=dict)
     carried: list[CarriedFile] = field(default_factory=list)
+    verdict: Verdict | None = None
     warnings: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"checkpoints": 0.0})
@@ -129,6 +136,11 @@ class RunRecord:
         """What was measured after each stage, by number and name of its map."""
         maps = {number: self.stages[number].to_json()["parameter_map"]["path"] for number in self.stage_evaluations}
         return {f"{number} {Path(maps[number]).stem}": found for number, found in self.stage_evaluations.items()}
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the verdict on the result is that it is bad."""
+        return self.verdict is not None and self.verdict.word == "bad"
 
     def finish(self, status: Status, message: str = "") -> None:
         """Set how the run ended, and when."""
@@ -154,6 +166,7 @@ class RunRecord:
             },
             "inputs": self.inputs,
             "stages": [self._stage(number) for number in range(len(self.stages))],
+            "verdict": None if self.verdict is None else self.verdict.to_json(),
             "landmarks_mm": {name: summary.to_json() for name, summary in self.landmarks.items()},
             "carried": [one.to_json() for one in self.carried],
             "warnings": self.warnings,

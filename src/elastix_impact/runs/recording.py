@@ -45,6 +45,8 @@ def recorded(record: RunRecord, folder: RunFolder, case: Case, echo: TextIO | No
     finally:
         record.seconds["total"] = time.perf_counter() - began
         log.info(footer(record.landmarks, record.seconds["total"]))
+        if record.verdict is not None:
+            log.info("\n".join(record.verdict.lines()))
         if record.status != "complete":
             log.error(f"the run is not complete ({record.status}): {record.message}")
         log.close()

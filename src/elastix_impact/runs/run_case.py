@@ -12,6 +12,9 @@ from torch import Tensor
 from elastix_impact.carrying.carried_file import CarriedFile
 from elastix_impact.carrying.propagate import propagate
 from elastix_impact.io.warning import InputWarning
+from elastix_impact.judging.course import Course
+from elastix_impact.judging.guarding import GuardReport
+from elastix_impact.judging.verdict import failed_verdict
 from elastix_impact.observers.log import LogObserver, RunLog
 from elastix_impact.observers.log_text import duration, stage_header
 from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, StagePlan
@@ -26,6 +29,7 @@ from .case import Case
 from .collect_warnings import collecting_warnings
 from .device import choose_device, choose_threads, torch_settings
 from .folder import RunFolder
+from .guard import guard_stage
 from .handed_on import run_handed_on
 from .inputs import CaseInputs, read_inputs
 from .measures import RunMeasures
@@ -35,6 +39,7 @@ from .recording import recorded, run_header, told
 from .stage import Stage
 from .stage_files import StageFilesObserver
 from .transform_files import TransformFiles
+from .verdict import verdict_of
 
 
 def run_case(
@@ -135,12 +140,13 @@ def _run_stages(
     measures: RunMeasures,
 ) -> None:
     """Run stage after stage, each from the result of the one before; the record says how it ended."""
-    transform, name = inputs.initial, None
+    transform, name, course = inputs.initial, None, Course(inputs.initial, [])
     if transform is not None:
         name = TransformFiles(folder, plan.stages[0], inputs.fixed.grid).write_initial(transform)
     for number, finished in enumerate(checkpoint.stages):
         record.stages.append(finished)
         transform, name = finished.transform, finished.transform_file
+        course.stages.append(transform)
         for observer in observers:
             observer.on_start(plan.stages[number], "an earlier run")
         measures.after_stage(plan.stages[number], transform)
@@ -154,17 +160,20 @@ def _run_stages(
             )
             record.stages.append(outcome.record)
             transform, name = outcome.transform, outcome.record.transform_file
+            course.stages.append(transform)
             checkpoint.finish_stage(FinishedStage(outcome.record.to_json(), transform, name))
             measures.after_stage(stage.plan, transform)
             continue
         with torch_settings(record.threads, device, deterministic=record.deterministic):
-            result, name = _run_stage(stage, stage.plan, plan.finders[number], observers, checkpoint)
-        record.stages.append(StageRecord(stage.plan, plan.effective[number], result))
+            result, name, guard = _run_stage(stage, stage.plan, plan.finders[number], observers, checkpoint)
+        record.stages.append(StageRecord(stage.plan, plan.effective[number], result, guard))
         if result.stop_reason.is_failure:
             measures.at_end(stage.plan, None)
             record.finish("failed", result.stop_reason.value)
+            record.verdict = failed_verdict(record.message)
             return
         transform = result.transform
+        course.stages.append(transform)
         is_stopped = result.stop_reason is StopReason.STOPPED_BY_OBSERVER
         if not is_stopped:
             checkpoint.finish_stage(FinishedStage(record.stages[-1].to_json(), transform, name))
@@ -175,6 +184,7 @@ def _run_stages(
     last = plan.stages[len(record.stages) - 1]
     measures.at_end(last, transform)
     record.carried += _carry(inputs, transform, last, folder, measures.moved_labels(last, transform))
+    record.verdict = verdict_of(record, inputs.seen_by(last), course, plan.stages)
     record.finish("complete", record.message)
 
 
@@ -194,8 +204,8 @@ def _run_stage(
     find_model: FindModel,
     observers: Sequence[Observer],
     checkpoint: Checkpoint,
-) -> tuple[RegistrationResult, str | None]:
-    """Register one stage and write its final files, unless it failed; the name is that of its transform file."""
+) -> tuple[RegistrationResult, str | None, GuardReport | None]:
+    """Register and guard one stage and write its final files, unless it failed; also the transform file's name."""
     began = time.perf_counter()
     log_observer, files_observer = LogObserver(stage.log), StageFilesObserver(stage, plan)
     inputs = stage.inputs.seen_by(plan)
@@ -214,8 +224,9 @@ def _run_stage(
         resume_from=checkpoint.registration,
     )
     log_observer.write_summary(result.levels)
+    result, guard = guard_stage(stage, plan, result)
     name = None if result.stop_reason.is_failure else stage.write_final(result.current)
     stage.log.info(
         f"Time used for running elastix with this parameter file:\n  {duration(time.perf_counter() - began)}."
     )
-    return result, name
+    return result, name, guard

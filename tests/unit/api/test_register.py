@@ -14,6 +14,7 @@ import elastix_impact as ei
 from elastix_impact.api.inputs import map_text
 from elastix_impact.cli.main import main
 from elastix_impact.errors import InputError, RegistrationFailedError
+from elastix_impact.io.warning import InputWarning
 from elastix_impact.parameters.text import parse_parameter_text
 from elastix_impact.runs.record import RunRecord
 from small_case import MAP, MOTION, SIZE, write_small_case
@@ -206,3 +207,19 @@ def test_a_failed_registration_is_an_error_with_its_sentence(data: Path, monkeyp
     monkeypatch.setattr("elastix_impact.api.register.run_case", lambda *_, **__: failed)
     with pytest.raises(RegistrationFailedError, match="the registration failed: The metric became infinite or NaN"):
         _register(data, data / "FixedImage.mha", data / "MovingImage.mha")
+
+
+def test_the_verdict_is_there_a_bad_one_warns_and_strict_raises(data: Path, by_files: ei.Registration) -> None:
+    assert by_files.verdict is not None
+    assert by_files.verdict.word in ("good", "look")
+    assert by_files.record["verdict"] == by_files.verdict.to_json()
+    text = MAP.replace("Length 1.0", "Length 40").replace("Iterations 40", "Iterations 15")
+    images = data / "FixedImage.mha", data / "MovingImage.mha"
+    settings = {"parameters": text + "(RequiredRatioOfValidSamples 0)\n"}
+    with pytest.warns(InputWarning, match="verdict: bad"):
+        found = _register(data, *images, **settings)
+    assert found.verdict is not None
+    assert found.verdict.word == "bad"
+    assert "verdict bad" in repr(found)
+    with pytest.raises(RegistrationFailedError, match="verdict: bad"):
+        _register(data, *images, **settings, strict=True)

@@ -19,6 +19,7 @@ def test_elastix_defaults(plan) -> None:
     assert (made.dimension, made.random_seed, len(made.levels)) == (3, 121212, 3)
     assert (made.use_direction_cosines, made.how_to_combine_transforms) == (True, "Compose")
     assert (made.fixed_internal_pixel_type, made.initial_transform) == ("float", None)
+    assert made.guard_stages is False
     level = made.levels[0]
     assert (level.terms[0].fixed_pyramid.kind, level.terms[0].moving_pyramid.kind) == ("Smoothing", "Smoothing")
     assert (level.terms[0].interpolation_order, level.terms[0].sampler.number_of_samples) == (1, 5000)

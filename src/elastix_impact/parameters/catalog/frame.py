@@ -28,6 +28,10 @@ FRAME_PARAMETERS: tuple[Parameter, ...] = (
         help='Whether image directions are respected; "false" treats every image as axis-aligned.',
     ),
     Parameter(
+        name="GuardStages", kind="bool", default="false",
+        help="Whether the result of this map is kept only if the images agree that it is no worse; this project's own.",
+    ),
+    Parameter(
         name="ErodeMask", kind="bool", default="true", indexing="level",
         help="Whether masks shrink on coarse levels, so that smoothed values from outside do not count.",
     ),
