@@ -164,7 +164,7 @@ def exit_code(record: "RunRecord", *, strict: bool = False) -> int:
 
 
 def report_text(record: "RunRecord") -> str:
-    """The verdict, what was measured and carried along, and the files of the run, those of single levels only counted."""
+    """The verdict, what was measured and carried along, and the files; those of single levels are only counted."""
     from elastix_impact.judging.stages import stage_table
     from elastix_impact.judging.text import evaluation_text
 
