@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import final
 
 from elastix_impact.evaluation.evidence import Evidence
+from elastix_impact.evaluation.labels import LabelSummary
 from elastix_impact.evaluation.landmarks import landmark_distance, target_registration_error
 from elastix_impact.evaluation.scene import Look
 from elastix_impact.evaluation.summary import EvaluationSummary
@@ -78,9 +79,15 @@ def nmi_ratio(before: Evidence, after: Evidence) -> float:
 
 
 def truth_values(
-    course: Course, summary: EvaluationSummary | None, landmarks: tuple[Points, Points] | None
+    course: Course,
+    summary: EvaluationSummary | None,
+    landmarks: tuple[Points, Points] | None,
+    earlier: Sequence[EvaluationSummary] = (),
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """What landmarks and labels say, as far as they were given: values by check, and words for the sentences."""
+    """What landmarks and labels say, as far as they were given: values by check, and words for the sentences.
+
+    `summary` is that of the result, `earlier` those after stages before the last.
+    """
     values: dict[str, float] = {}
     details: dict[str, str] = {}
     if landmarks is not None:
@@ -90,13 +97,19 @@ def truth_values(
         when = "at the start" if best == 0 else f"after stage {best - 1}"
         details["tre_change"] = f"{errors[best]:.2f} mm {when}, {errors[-1]:.2f} mm now"
     labels = {} if summary is None else summary.labels
-    before = labels.get("initial", labels.get("before"))
-    if before is not None and "after" in labels:
+    start = labels.get("initial", labels.get("before"))
+    if start is not None and "after" in labels:
         after = labels["after"]
+        before = max([start, *(one.labels["after"] for one in earlier if "after" in one.labels)], key=_dice)
         values |= _changes({"dice_change": (before.mean_dice, after.mean_dice)})
         values |= _changes({"hd95_change": (before.mean_hd95_mm, after.mean_hd95_mm)})
-        details["dice_change"] = f"{before.mean_dice:.3f} at the start, {after.mean_dice:.3f} now"
+        when = "at the start" if before is start else "after an earlier stage"
+        details["dice_change"] = f"{before.mean_dice:.3f} {when}, {after.mean_dice:.3f} now"
     return values, details
+
+
+def _dice(labels: LabelSummary) -> float:
+    return labels.mean_dice
 
 
 def _changes(pairs: Mapping[str, tuple[float | None, float | None]]) -> dict[str, float]:

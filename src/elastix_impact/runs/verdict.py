@@ -44,7 +44,8 @@ def verdict_of(record: RunRecord, inputs: CaseInputs, course: Course, plans: Seq
     try:
         witness = Witness.of(inputs.fixed, inputs.moving, inputs.fixed_mask, inputs.moving_mask)
         values = image_values(witness, course)
-        truth, details = truth_values(course, record.evaluation, inputs.landmarks)
+        earlier = [found for number, found in record.stage_evaluations.items() if number + 1 < len(record.stages)]
+        truth, details = truth_values(course, record.evaluation, inputs.landmarks, earlier)
     except EVALUATION_FAILURES as error:
         warnings.warn(f"no verdict could be reached: {error}", InputWarning, stacklevel=2)
         return None
