@@ -14,6 +14,7 @@ from elastix_impact.carrying.propagate import propagate
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.judging.course import Course
 from elastix_impact.judging.guarding import GuardReport
+from elastix_impact.judging.run_verdict import verdict_of
 from elastix_impact.judging.verdict import failed_verdict
 from elastix_impact.observers.log import LogObserver, RunLog
 from elastix_impact.observers.log_text import duration, stage_header
@@ -39,7 +40,6 @@ from .recording import recorded, run_header, told
 from .stage import Stage
 from .stage_files import StageFilesObserver
 from .transform_files import TransformFiles
-from .verdict import verdict_of
 
 
 def run_case(
@@ -184,7 +184,10 @@ def _run_stages(
     last = plan.stages[len(record.stages) - 1]
     measures.at_end(last, transform)
     record.carried += _carry(inputs, transform, last, folder, measures.moved_labels(last, transform))
-    record.verdict = verdict_of(record, inputs.seen_by(last), course, plan.stages)
+    seen, reports = inputs.seen_by(last), [stage.to_json() for stage in record.stages]
+    record.verdict = verdict_of(
+        seen.judged(None), seen.moving_mask, course, plan.stages, reports, record.stage_evaluations, record.evaluation
+    )
     record.finish("complete", record.message)
 
 

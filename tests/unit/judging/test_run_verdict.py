@@ -7,12 +7,11 @@ import torch
 
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
+from elastix_impact.judging.run_verdict import foreign_models, level_values
 from elastix_impact.judging.verdict import reach_verdict
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.parameters.resolve import resolve
 from elastix_impact.parameters.text import parse_parameter_text
-from elastix_impact.runs.inputs import CaseInputs
-from elastix_impact.runs.verdict import foreign_models, level_values
 from small_map import map_text
 
 LEVEL: dict[str, Any] = {
@@ -40,11 +39,11 @@ def test_levels_that_went_wrong(changes: dict[str, float], check: str, word: str
     assert [(reason.check, reason.word) for reason in verdict.reasons] == [(check, word)]
 
 
-def _inputs(lowest: float) -> CaseInputs:
+def _images(lowest: float) -> tuple[Image, Image]:
     grid = Grid.axis_aligned((4, 4, 4), (1.0, 1.0, 1.0))
     fixed = Image(torch.linspace(-1000, 500, 64).view(grid.shape), grid, "ct.mha")
     moving = Image(torch.linspace(lowest, 500, 64).view(grid.shape), grid, "other.mha")
-    return CaseInputs(fixed, moving, None, None, None, None)
+    return fixed, moving
 
 
 def _plan(path: str) -> RegistrationPlan:
@@ -54,10 +53,10 @@ def _plan(path: str) -> RegistrationPlan:
 
 
 def test_a_network_for_ct_that_is_given_an_mr_is_named() -> None:
-    (found,) = foreign_models([_plan("/Data/Models/TS/M291.pt")], _inputs(0.0))
+    (found,) = foreign_models([_plan("/Data/Models/TS/M291.pt")], _images(0.0))
     assert found == "/Data/Models/TS/M291.pt for other.mha (lowest value 0)"
 
 
 @pytest.mark.parametrize(("path", "lowest"), [("/Data/Models/TS/M291.pt", -1000.0), ("/Data/Models/TS/M730.pt", 0.0)])
 def test_a_network_that_suits_is_not(path: str, lowest: float) -> None:
-    assert foreign_models([_plan(path)], _inputs(lowest)) == []
+    assert foreign_models([_plan(path)], _images(lowest)) == []

@@ -9,48 +9,60 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from elastix_impact.evaluation.summary import EvaluationSummary
+from elastix_impact.geometry.image import Image
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.judging.course import Course, image_values, truth_values
-from elastix_impact.judging.evaluate import EVALUATION_FAILURES
-from elastix_impact.judging.verdict import Verdict, reach_verdict
-from elastix_impact.judging.witness import Witness
 from elastix_impact.parameters.plan import RegistrationPlan, StagePlan
 from elastix_impact.zoo.catalog import CATALOG
 
-from .inputs import CaseInputs
-from .record import RunRecord
+from .course import Course, image_values, truth_values
+from .evaluate import EVALUATION_FAILURES, Judged
+from .verdict import Verdict, reach_verdict
+from .witness import Witness
 
 AIR = -200.0
 """Hounsfield units: an image whose lowest value is above it shows no air and is hardly a CT."""
 
 
-def verdict_of(record: RunRecord, inputs: CaseInputs, course: Course, plans: Sequence[StagePlan]) -> Verdict | None:
+def verdict_of(
+    judged: Judged,
+    moving_mask: Image | None,
+    course: Course,
+    plans: Sequence[StagePlan],
+    reports: Sequence[Mapping[str, Any]],
+    evaluations: Mapping[int, EvaluationSummary],
+    evaluation: EvaluationSummary | None,
+) -> Verdict | None:
     """The verdict on a run that is complete.
 
     Parameters
     ----------
-    inputs
-        As the last stage's plan sees them.
+    judged, moving_mask
+        The inputs as the last stage's plan sees them; both images are there.
     course
         The transforms of its stages.
+    plans, reports, evaluations
+        Of its stages: what was asked, what the record holds, and the measures by number where there are any.
+    evaluation
+        The measures of the result, None if it was not measured.
 
     Returns
     -------
     Verdict or None
         None if it could not be reached, which is a warning, or the last transform's kind can't be read here.
     """
-    if course.stages[-1] is None:
+    fixed, moving = judged.fixed, judged.moving
+    if course.stages[-1] is None or fixed is None or moving is None:
         return None
     try:
-        witness = Witness.of(inputs.fixed, inputs.moving, inputs.fixed_mask, inputs.moving_mask)
+        witness = Witness.of(fixed, moving, judged.fixed_mask, moving_mask)
         values = image_values(witness, course)
-        earlier = [found for number, found in record.stage_evaluations.items() if number + 1 < len(record.stages)]
-        truth, details = truth_values(course, record.evaluation, inputs.landmarks, earlier)
+        earlier = [found for number, found in evaluations.items() if number + 1 < len(reports)]
+        truth, details = truth_values(course, evaluation, judged.landmarks, earlier)
     except EVALUATION_FAILURES as error:
         warnings.warn(f"no verdict could be reached: {error}", InputWarning, stacklevel=2)
         return None
-    reports = [stage.to_json() for stage in record.stages]
-    models, rejected = foreign_models(plans, inputs), _rejected(reports)
+    models, rejected = foreign_models(plans, (fixed, moving)), _rejected(reports)
     values |= {"stages_rejected": float(len(rejected)), "foreign_model": float(len(models))}
     details |= {"stages_rejected": "; ".join(rejected), "foreign_model": ", ".join(models)}
     kept = [report for report in reports if "levels" in report and report.get("guard", {}).get("kept", True)]
@@ -71,9 +83,9 @@ def level_values(levels: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     return values
 
 
-def foreign_models(plans: Sequence[StagePlan], inputs: CaseInputs) -> list[str]:
+def foreign_models(plans: Sequence[StagePlan], images: Sequence[Image]) -> list[str]:
     """Networks for CT that were given an image without Hounsfield units, with that image's name."""
-    lowest = {image.name: float(image.data.min()) for image in (inputs.fixed, inputs.moving)}
+    lowest = {image.name: float(image.data.min()) for image in images}
     native = [plan for plan in plans if isinstance(plan, RegistrationPlan)]
     paths = {model.path for plan in native for level in plan.levels for model in level.models}
     for_ct = [path for path in sorted(paths) if _modality(path) == "CT"]
