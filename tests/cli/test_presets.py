@@ -63,7 +63,7 @@ def test_list_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     listed = capsys.readouterr().out
     assert all(name in listed for name in PRESETS)
     assert main(["presets", "show", "mr-ct"]) == 0
-    assert "// ---- 2_mr_ct.txt" in capsys.readouterr().out
+    assert "// ---- 1_mr_ct.txt" in capsys.readouterr().out
     assert main(["presets", "show", "mind-only", "--to", str(tmp_path / "maps")]) == 0
     paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert main(["check", "--models", *map(str, paths)]) == 0

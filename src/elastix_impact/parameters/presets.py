@@ -20,6 +20,9 @@ MOST_CONTROL_POINTS = 20
 GRID_SPACING_VOXELS = 8
 """Control points are at least so many of the finest voxels apart."""
 
+BENDING = 0.08
+"""Weight of the bending energy in units of the control points' distance squared, before it grows."""
+
 MIND_CHANNELS = {2: 4, 3: 12}
 
 
@@ -45,8 +48,8 @@ PRESETS: dict[str, Preset] = {
                ("rigid", "ct_ct"), ("TS/M730",), (3,)),
         Preset("ct-cbct", "CT and cone-beam CT: rigid, then IMPACT's authors' choice, Jacobian mode",
                ("rigid", "ct_cbct"), ("TS/M730",), (3,)),
-        Preset("mr-ct", "MR and CT: rigid, affine, then organs by TotalSegmentator's features and edges by MIND",
-               ("rigid", "affine", "mr_ct"), ("TS/M730",), (3,)),
+        Preset("mr-ct", "MR and CT of one person: rigid, then organs by TotalSegmentator's features and edges by MIND",
+               ("rigid", "mr_ct"), ("TS/M730",), (3,)),
     )
 }  # fmt: skip
 
@@ -128,6 +131,7 @@ def _numbers(facts: PairFacts) -> dict[str, str]:
         "grid_spacing": _row([facts.grid_spacing] * dimension),
         "grid_schedule": _row([level for level in LEVELS_MM for _ in range(dimension)]),
         "step": f"{voxel:g}",
+        "bending": f"{BENDING * facts.grid_spacing**2:.2g}",
         "whole": _row([0] * dimension),
         "coarse": coarse, "middle": middle, "fine": fine,
         "mind_channels": str(MIND_CHANNELS[dimension]),
