@@ -20,8 +20,15 @@ MOST_CONTROL_POINTS = 20
 GRID_SPACING_VOXELS = 8
 """Control points are at least so many of the finest voxels apart."""
 
-BENDING = 0.08
+BENDING = 0.2
 """Weight of the bending energy in units of the control points' distance squared, before it grows."""
+
+FURTHER_METRICS = {"mind": ' "AdvancedMattesMutualInformation"'}
+"""Metrics beside IMPACT and the bending energy, by stage."""
+
+LEAST_OVERLAP_FOR_SCALES = 0.5
+"""Share of the fixed image's box inside the moving one's below which a preset has no affine stage: where the images are
+cropped so differently, a smaller scale can't be told from seeing more."""
 
 MIND_CHANNELS = {2: 4, 3: 12}
 
@@ -71,6 +78,9 @@ class PairFacts:
         Whether the images hardly overlap as they lie, so that their centres should be brought together first.
     lowest_intensity
         Of the moving image: what lies outside it.
+    overlap
+        Share of the fixed image's box inside the moving one's, as they lie, or with their centres together if they are
+        far apart.
     """
 
     fixed_spacing: tuple[float, ...]
@@ -78,6 +88,7 @@ class PairFacts:
     longest_extent: float
     far_apart: bool = False
     lowest_intensity: float = 0.0
+    overlap: float = 1.0
 
     @property
     def finest_voxel(self) -> float:
@@ -106,13 +117,15 @@ def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
     dimension = len(facts.fixed_spacing)
     if dimension not in preset.dimensions:
         raise ValueError(f"the preset {preset.name} is for {preset.dimensions[0]}-D images")
+    stages = [stage for stage in preset.stages if stage != "affine" or facts.overlap >= LEAST_OVERLAP_FOR_SCALES]
     texts: list[tuple[str, str]] = []
-    for number, stage in enumerate(preset.stages):
-        numbers = _numbers(facts) | {"is_last": _truth(number + 1 == len(preset.stages))}
+    for number, stage in enumerate(stages):
+        numbers = _numbers(facts) | {"is_last": _truth(number + 1 == len(stages))}
+        numbers["further"] = FURTHER_METRICS.get(stage, "")
         linear = stage in ("rigid", "affine")
         parts = [_template(stage), *([] if linear else [_template("spline")]), _template("common")]
         heading = (
-            f"// elastix-impact preset {preset.name}, stage {number + 1} of {len(preset.stages)}: {preset.title}.\n"
+            f"// elastix-impact preset {preset.name}, stage {number + 1} of {len(stages)}: {preset.title}.\n"
         )
         texts.append((f"{number}_{stage}.txt", heading + "".join(Template(part).substitute(numbers) for part in parts)))
     return texts
