@@ -49,7 +49,8 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("rigid", "one head or bone, any modalities: turns and shifts", ("rigid",)),
-        Preset("mind-only", "anything, nothing to download: rigid, affine, then a deformation by MIND",
+        Preset("mind-only", "anything, nothing to download: rigid, affine, then a deformation by MIND and mutual "
+               "information",
                ("rigid", "affine", "mind")),
         Preset("ct-ct", "CT and CT of one person: rigid, then a deformation by TotalSegmentator's features",
                ("rigid", "ct_ct"), ("TS/M730",), (3,)),
@@ -124,9 +125,7 @@ def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
         numbers["further"] = FURTHER_METRICS.get(stage, "")
         linear = stage in ("rigid", "affine")
         parts = [_template(stage), *([] if linear else [_template("spline")]), _template("common")]
-        heading = (
-            f"// elastix-impact preset {preset.name}, stage {number + 1} of {len(stages)}: {preset.title}.\n"
-        )
+        heading = f"// elastix-impact preset {preset.name}, stage {number + 1} of {len(stages)}: {preset.title}.\n"
         texts.append((f"{number}_{stage}.txt", heading + "".join(Template(part).substitute(numbers) for part in parts)))
     return texts
 

@@ -2,19 +2,18 @@
 
 import math
 import warnings
-from dataclasses import replace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, final
 
 import torch
 from torch import Tensor
 
-from elastix_impact.io.warning import InputWarning
 from elastix_impact.geometry.domain import Domain
 from elastix_impact.geometry.grid import Grid, Row
 from elastix_impact.geometry.image import Image
 from elastix_impact.geometry.masks import mask_on, shrink
 from elastix_impact.geometry.seen import seen_mask
+from elastix_impact.io.warning import InputWarning
 from elastix_impact.transforms.base import AbstractTransform
 
 from .build import LevelImages
