@@ -1,4 +1,4 @@
-"""A moving image that ends where the fixed one goes on: a large volume, and a small turned one with padding around it."""
+"""A moving image that ends where the fixed one goes on: a large volume, and a small turned one with padding."""
 
 import math
 
