@@ -23,12 +23,18 @@ GRID_SPACING_VOXELS = 8
 BENDING = 0.2
 """Weight of the bending energy in units of the control points' distance squared, before it grows."""
 
+STRONG_BENDING = 0.8
+"""The same where the images overlap little and so say little of a deformation, and ..."""
+
+FEW_CONTROL_POINTS = 13
+"""... the control points along the longest side, about."""
+
 FURTHER_METRICS = {"mind": ' "AdvancedMattesMutualInformation"'}
 """Metrics beside IMPACT and the bending energy, by stage."""
 
 LEAST_OVERLAP_FOR_SCALES = 0.5
-"""Share of the fixed image's box inside the moving one's below which a preset has no affine stage: where the images are
-cropped so differently, a smaller scale can't be told from seeing more."""
+"""Share of the fixed image's box inside the moving one's below which a preset has no affine stage and a stiffer
+deformation: where the images are cropped so differently, a smaller scale can't be told from seeing more."""
 
 MIND_CHANNELS = {2: 4, 3: 12}
 
@@ -100,7 +106,14 @@ class PairFacts:
     @property
     def grid_spacing(self) -> float:
         """Distance of control points in mm at the last level."""
-        return max(GRID_SPACING_VOXELS * self.finest_voxel, float(f"{self.longest_extent / MOST_CONTROL_POINTS:.2g}"))
+        most = MOST_CONTROL_POINTS if self.overlap >= LEAST_OVERLAP_FOR_SCALES else FEW_CONTROL_POINTS
+        return max(GRID_SPACING_VOXELS * self.finest_voxel, float(f"{self.longest_extent / most:.2g}"))
+
+    @property
+    def bending(self) -> float:
+        """Weight of the bending energy, before it grows."""
+        share = BENDING if self.overlap >= LEAST_OVERLAP_FOR_SCALES else STRONG_BENDING
+        return share * self.grid_spacing**2
 
 
 NOMINAL = PairFacts((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), 240.0)
@@ -143,7 +156,7 @@ def _numbers(facts: PairFacts) -> dict[str, str]:
         "grid_spacing": _row([facts.grid_spacing] * dimension),
         "grid_schedule": _row([level for level in LEVELS_MM for _ in range(dimension)]),
         "step": f"{voxel:g}",
-        "bending": f"{BENDING * facts.grid_spacing**2:.2g}",
+        "bending": f"{facts.bending:.2g}",
         "whole": _row([0] * dimension),
         "coarse": coarse, "middle": middle, "fine": fine,
         "mind_channels": str(MIND_CHANNELS[dimension]),

@@ -20,8 +20,11 @@ from .build import LevelImages
 
 Key = TypeVar("Key")
 
-MARGIN_MM = 4.0
-"""How far inside a field of view samples begin."""
+MOST_MARGIN = 8.0
+"""How far inside a field of view samples begin, in mm, ..."""
+
+MARGIN_SHARE = 0.08
+"""... or this share of the image's shortest side, if that is less."""
 
 MOST_POINTS = 1 << 17
 """Points that are mapped to find the region, about; between them it is as at the nearest."""
@@ -33,7 +36,7 @@ LEAST_SHARE = 0.01
 @final
 @dataclass(frozen=True, eq=False)
 class FieldsOfView:
-    """Where fixed and moving image were seen, `MARGIN_MM` inside; None = everywhere in their boxes."""
+    """Where fixed and moving image were seen, without the margin; None = everywhere in their boxes."""
 
     fixed: Image | None
     moving: Image | None
@@ -42,7 +45,7 @@ class FieldsOfView:
     def of(fixed: Image, moving: Image) -> "FieldsOfView":
         """Those of two images."""
         seen = seen_mask(fixed), seen_mask(moving)
-        return FieldsOfView(*(None if one is None else shrink(one, MARGIN_MM) for one in seen))
+        return FieldsOfView(*(None if one is None else shrink(one, margin(one.grid)) for one in seen))
 
     def shifted(self, offset: Row) -> "FieldsOfView":
         """Those in a world moved by `offset` mm."""
@@ -82,7 +85,7 @@ def _seen_by_moving(images: LevelImages, views: FieldsOfView, transform: Abstrac
     coarse = _every(grid, steps)
     with torch.no_grad():
         mapped = transform.map_points(coarse.world_points(torch.float32, device))
-    inside = Domain.of(_smaller(images.moving.grid, MARGIN_MM), images.moving_mask, device).weights(mapped)
+    inside = Domain.of(_smaller(images.moving.grid), images.moving_mask, device).weights(mapped)
     if views.moving is not None:
         inside = inside * Domain.of(views.moving.grid, views.moving, device).weights(mapped)
     blocks = inside.bool().reshape(coarse.shape)
@@ -108,8 +111,13 @@ def _every(grid: Grid, steps: tuple[int, ...]) -> Grid:
     )
 
 
-def _smaller(grid: Grid, margin: float) -> Grid:
-    """A grid that ends about `margin` mm inside of this one and has at least one voxel."""
-    cut = [min(round(margin / s), (n - 1) // 2) for n, s in zip(grid.size, grid.spacing)]
+def margin(grid: Grid) -> float:
+    """How far inside an image on this grid samples begin, mm."""
+    return min(MOST_MARGIN, MARGIN_SHARE * min(grid.extent))
+
+
+def _smaller(grid: Grid) -> Grid:
+    """A grid that ends about the margin inside of this one and has at least one voxel."""
+    cut = [min(round(margin(grid) / s), (n - 1) // 2) for n, s in zip(grid.size, grid.spacing)]
     origin = grid.to_world(torch.tensor([cut], dtype=torch.float64))[0].tolist()
     return Grid(tuple(n - 2 * c for n, c in zip(grid.size, cut)), grid.spacing, tuple(origin), grid.direction)

@@ -104,7 +104,9 @@ def run_level(task: RegistrationTask, state: RegistrationState) -> RegistrationS
     record = _record(level, end, parts.sampler, reached, phases.seconds, settings)
     if step.repeat_while_folding:
         record = replace(record, share_folded=share_folded(template.with_parameters(end.parameters), parts.images))
-    return replace(state, level=level + 1, current=reached, generator=end.generator, records=(*state.records, record), loop=None)
+    return replace(
+        state, level=level + 1, current=reached, generator=end.generator, records=(*state.records, record), loop=None
+    )
 
 
 def _loop(

@@ -6,7 +6,7 @@ import torch
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.registration.both_see import MARGIN_MM, FieldsOfView, where_both_see
+from elastix_impact.registration.both_see import MOST_MARGIN, FieldsOfView, margin, where_both_see
 from elastix_impact.registration.build import LevelImages
 from elastix_impact.transforms.translation import TranslationTransform
 
@@ -29,7 +29,7 @@ def _region(x: float, views: FieldsOfView = NOWHERE_PADDED, mask: torch.Tensor |
 
 
 def test_samples_begin_a_margin_inside_the_moving_box_as_the_transform_maps_it() -> None:
-    cut = round(MARGIN_MM / 2)
+    cut = round(margin(MOVING) / 2)
     for voxels in (0, -5):
         found = _region(2.0 * voxels)
         expected = torch.zeros(FIXED.shape, dtype=torch.bool)
@@ -66,7 +66,12 @@ def test_large_images_are_looked_at_in_blocks() -> None:
     found = where_both_see({"": images}, NOWHERE_PADDED, _shift(0.0))[""].sampling_mask
     assert found is not None
     expected = torch.zeros(fixed.shape, dtype=torch.bool)
-    cut = round(MARGIN_MM)
+    cut = round(margin(MOVING) / 2) * 2
     expected[cut : 39 - cut, cut : 59 - cut, cut : 39 - cut] = True
     assert (found & expected).sum() > 0.8 * expected.sum()
     assert (found & ~expected).sum() < 0.25 * expected.sum()
+
+
+def test_the_margin_is_less_in_small_images() -> None:
+    assert margin(MOVING) == pytest.approx(0.08 * 40)
+    assert margin(Grid.axis_aligned((100, 100, 100), (2.0, 2.0, 2.0))) == MOST_MARGIN

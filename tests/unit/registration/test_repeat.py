@@ -1,19 +1,26 @@
 """A level that folds is repeated with more bending energy."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 import torch
 
+from elastix_impact.geometry.grid import Grid
+from elastix_impact.geometry.image import Image
 from elastix_impact.parameters.plan import LevelPlan, RegistrationPlan
 from elastix_impact.parameters.resolve import plan_or_raise
 from elastix_impact.parameters.text import parse_parameter_text
 from elastix_impact.registration import repeat
+from elastix_impact.registration.keep import KeepsNothing
+from elastix_impact.registration.level import RegistrationTask
 from elastix_impact.registration.result import LevelRecord, StopReason
+from elastix_impact.registration.state import RegistrationState
 from elastix_impact.transforms.translation import TranslationTransform
 from small_map import map_text
 
 START = TranslationTransform(torch.zeros(3, dtype=torch.float64))
+IMAGE = Image(torch.zeros(2, 2, 2), Grid.axis_aligned((2, 2, 2), (1.0, 1.0, 1.0)))
 
 
 @pytest.fixture
@@ -29,51 +36,69 @@ def _bending(step: LevelPlan) -> float:
     return step.terms[1].weight
 
 
-def _run(
-    monkeypatch: pytest.MonkeyPatch, plan: RegistrationPlan, level: int, folded: Callable[[float], float],
-    reason: StopReason = StopReason.MAXIMUM_ITERATIONS,
-) -> tuple[list[float], LevelRecord, RegistrationPlan]:  # fmt: skip
-    """The weights that were tried at a level whose share folded follows from the weight, and what came back."""
-    tried: list[float] = []
+@dataclass
+class Levels:
+    """Stands for `run_level`: whether a level folds follows from its weight; which weights were tried at which."""
 
-    def run_level(plan: RegistrationPlan, level: int, *rest: object) -> tuple[TranslationTransform, LevelRecord]:
-        tried.append(_bending(plan.levels[level]))
+    folded: Callable[[float], float]
+    reason: StopReason = StopReason.MAXIMUM_ITERATIONS
+
+    def __post_init__(self) -> None:
+        self.tried: list[tuple[int, float]] = []
+
+    def __call__(self, task: RegistrationTask, state: RegistrationState) -> RegistrationState:
+        weight = _bending(task.plan.levels[state.level])
+        self.tried.append((state.level, weight))
         record = LevelRecord(
-            level=level, iterations=1, stop_reason=reason, first_metric=1.0, final_metric=0.5, raw_metric_first={},
-            raw_metric_final={}, samples=10, valid_fraction=1.0, number_of_parameters=3, median_milliseconds=1.0,
-            seconds={}, settings={}, share_folded=folded(tried[-1]),
+            level=state.level, iterations=1, stop_reason=self.reason, first_metric=1.0, final_metric=0.5,
+            raw_metric_first={}, raw_metric_final={}, samples=10, valid_fraction=1.0, number_of_parameters=3,
+            median_milliseconds=1.0, seconds={}, settings={}, share_folded=self.folded(weight),
         )  # fmt: skip
-        return START, record
+        return RegistrationState(
+            state.level + 1, START, state.generator, (*state.records, record), None, state.stiffness
+        )
 
-    monkeypatch.setattr(repeat, "run_level", run_level)
+
+def _run(monkeypatch: pytest.MonkeyPatch, plan: RegistrationPlan, levels: Levels, number: int = 1) -> RegistrationState:
+    def no_model(name: str, dimension: int) -> None:
+        raise AssertionError(name)
+
+    monkeypatch.setattr(repeat, "run_level", levels)
     generator = torch.Generator()
-    arguments = (None, None, None, START, None, torch.device("cpu"), generator, ())
-    _, record, after = repeat.run_level_unfolded(plan, level, (), *arguments)  # type: ignore[arg-type]
-    return tried, record, after
+    task = RegistrationTask(
+        plan, (IMAGE, IMAGE, None, None), None, None, None, no_model, torch.device("cpu"), generator, (), KeepsNothing()
+    )
+    state = RegistrationState(0, START, generator.get_state())
+    for _ in range(number):
+        state = repeat.run_level_unfolded(task, state)
+    return state
 
 
 def test_the_weight_grows_until_nothing_folds_and_later_levels_keep_it(monkeypatch, plan) -> None:
-    tried, record, after = _run(monkeypatch, plan, 0, lambda weight: 0.02 if weight < 10 else 0.0)
-    assert tried == [2.0, 8.0, 32.0]
-    assert [_bending(step) for step in after.levels] == [32.0, 48.0]
-    assert len(record.notes) == 2
-    assert "2.00% folded" in record.notes[0]
-    assert "weight 8" in record.notes[0]
+    levels = Levels(lambda weight: 0.02 if weight < 10 else 0.0)
+    state = _run(monkeypatch, plan, levels, 2)
+    assert levels.tried == [(0, 2.0), (0, 8.0), (0, 32.0), (1, 48.0)]
+    assert [record.level for record in state.records] == [0, 1]
+    assert state.stiffness == 16.0
+    assert "16 times what the map says; 0.00% folded" in state.records[0].notes[0]
 
 
 def test_what_does_not_fold_is_not_repeated(monkeypatch, plan) -> None:
-    tried, record, after = _run(monkeypatch, plan, 1, lambda weight: repeat.MOST_FOLDED)
-    assert tried == [3.0]
-    assert record.notes == ()
-    assert after is plan
+    levels = Levels(lambda weight: repeat.MOST_FOLDED)
+    state = _run(monkeypatch, plan, levels)
+    assert levels.tried == [(0, 2.0)]
+    assert state.records[0].notes == ()
 
 
 def test_repeats_end(monkeypatch, plan) -> None:
-    tried, record, _ = _run(monkeypatch, plan, 0, lambda weight: 0.5)
-    assert len(tried) == 1 + repeat.MOST_REPEATS
-    assert record.notes[-1] == f"50.00% folded, after {repeat.MOST_REPEATS} repeats."
+    levels = Levels(lambda weight: 0.5)
+    state = _run(monkeypatch, plan, levels)
+    assert levels.tried[-1] == (0, 2.0 * repeat.MOST_STIFFNESS)
+    assert "50.00% folded" in state.records[0].notes[0]
 
 
 @pytest.mark.parametrize("reason", [StopReason.STOPPED_BY_OBSERVER, StopReason.TOO_FEW_SAMPLES])
 def test_what_was_stopped_is_not_repeated(monkeypatch, plan, reason) -> None:
-    assert _run(monkeypatch, plan, 0, lambda weight: 0.5, reason)[0] == [2.0]
+    levels = Levels(lambda weight: 0.5, reason)
+    _run(monkeypatch, plan, levels)
+    assert levels.tried == [(0, 2.0)]
