@@ -44,6 +44,15 @@ def _of(folder: str, names: tuple[str, str]) -> tuple[str, str]:
     return f"{folder}/{names[0]}", f"{folder}/{names[1]}"
 
 
+def _thigh(patient: str) -> Pair:
+    """CT and T1 MR that are cropped differently; the four patients whose truth is good to 2 mm."""
+    folder = f"sts-ct-mr/STS_{patient}"
+    return Pair(
+        f"{folder}/fixed_ct.nii.gz", f"{folder}/moving_t1.nii.gz",
+        points=_of(folder, ("fixed_points.txt", "moving_points.txt")),
+    )  # fmt: skip
+
+
 PAIRS = {
     "lung": Pair(
         "ct_lung/fixed.mha", "ct_lung/moving_mono.mha", mask="ct_lung/fixed_mask.mha",
@@ -58,7 +67,7 @@ PAIRS = {
         labels=_of("brain-t1-labels", ("subjA_labels13.nii.gz", "subjB_labels13.nii.gz")),
     ),
     "cord": Pair(
-        "cord-t1-t2/t1w.nii.gz", "cord-t1-t2/t2.nii.gz", "rigid",
+        "cord-t1-t2/t1w.nii.gz", "cord-t1-t2/t2.nii.gz",
         labels=_of("cord-t1-t2", ("t1w_seg-manual.nii.gz", "t2_seg-manual.nii.gz")),
     ),
     "hippocampus": Pair(
@@ -73,6 +82,7 @@ PAIRS = {
         f"{KIDNEY}HE.jpg", f"{KIDNEY}PanCytokeratin.jpg",
         points=(f"{KIDNEY}HE_landmarks.csv", f"{KIDNEY}PanCytokeratin_landmarks.csv"),
     ),
+    **{f"thigh {patient}": _thigh(patient) for patient in ("035", "018", "041", "002")},
     "slices": Pair("brain-2d-slices/r16slice.jpg", "brain-2d-slices/r64slice.jpg"),
 }  # fmt: skip
 

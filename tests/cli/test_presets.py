@@ -64,7 +64,7 @@ def test_list_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     listed = capsys.readouterr().out
     assert all(name in listed for name in PRESETS)
     assert main(["presets", "show", "mr-ct"]) == 0
-    assert "// ---- 2_mr_ct.txt" in capsys.readouterr().out
+    assert "// ---- 1_mr_ct.txt" in capsys.readouterr().out
     assert main(["presets", "show", "mind-only", "--to", str(tmp_path / "maps")]) == 0
     paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert main(["check", "--models", *map(str, paths)]) == 0
@@ -100,3 +100,34 @@ def test_pictures_get_finer_voxels_than_volumes_of_their_size() -> None:
     assert (volume.finest_voxel, volume.grid_spacing) == (3.2, 26.0)
     small = PairFacts((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), longest_extent=50.0)
     assert (small.finest_voxel, small.grid_spacing) == (1.0, 8.0)
+
+
+def test_images_that_overlap_little_get_no_affine_stage_and_a_stiffer_deformation() -> None:
+    """A thigh CT of which an MR sees a third."""
+    whole = PairFacts((1.0, 1.0, 3.0), (1.0, 1.0, 3.0), 208.0, overlap=0.6)
+    part = replace(whole, overlap=0.4)
+    assert [name for name, _ in preset_texts(PRESETS["mind-only"], whole)] == [
+        "0_rigid.txt",
+        "1_affine.txt",
+        "2_mind.txt",
+    ]
+    assert [name for name, _ in preset_texts(PRESETS["mind-only"], part)] == ["0_rigid.txt", "1_mind.txt"]
+    assert (whole.grid_spacing, part.grid_spacing) == (10.4 if whole.finest_voxel > 1.25 else 10.0, 16.0)
+    assert part.bending > 4 * whole.bending
+    spline = resolve(parse_parameter_text(preset_texts(PRESETS["mind-only"], part)[-1][1], "map.txt")).plan
+    assert spline is not None
+    assert all(level.sample_where_both_see and level.repeat_while_folding for level in spline.levels)
+    assert [term.weight for term in spline.levels[0].terms] == [1.0, 200.0, 1.0]
+
+
+def test_a_small_moving_image_inside_the_fixed_one_is_not_far_apart(tmp_path: Path) -> None:
+    write_small_case(tmp_path)
+    fixed = next(tmp_path.glob("Fixed*mage*"))
+    image = read_image(fixed)
+    part = tmp_path / "part.mha"
+    half = tuple(n // 3 for n in image.grid.size)
+    small = replace(image.grid, size=half)
+    write_image(part, image.data[tuple(slice(n) for n in reversed(half))], small)
+    facts = facts_of(fixed, part)
+    assert not facts.far_apart
+    assert facts.overlap < 0.1

@@ -50,6 +50,19 @@ def erode(mask: Image, scale: Row) -> Image:
     return Image(distance >= 1, mask.grid, mask.name, mask.pixel_type)
 
 
+def grow(mask: Image, margin: float) -> Image:
+    """The mask with the voxels of its grid that lie closer to it than `margin` mm."""
+    if margin == 0:
+        return mask
+    outside = Image(~mask.data.bool(), mask.grid, mask.name, mask.pixel_type)
+    return Image(~shrink(outside, margin).data, mask.grid, mask.name, mask.pixel_type)
+
+
+def shrink(mask: Image, margin: float) -> Image:
+    """The mask without the voxels closer than `margin` mm to its outside; the border of the image does not count."""
+    return erode(mask, tuple((margin / spacing) ** 2 / 2 for spacing in mask.grid.spacing))
+
+
 def _parabolic_minimum(values: Tensor, dim: int, scale: float) -> Tensor:
     """Min over shifts k along `dim` of values shifted by k plus k^2 / (2 scale), as far as that is below 1."""
     result = values.clone()

@@ -272,6 +272,8 @@ class LevelPlan:
     """One resolution level, complete: the weighted sum of `terms` is minimised.
 
     With `use_relative_weights` the weights are factors on the gradients' lengths relative to the first term's.
+    `fixed_mask_margin` in mm makes the fixed mask larger. `repeat_while_folding` repeats the level with more bending
+    energy.
     """
 
     terms: tuple[TermPlan, ...]
@@ -279,6 +281,9 @@ class LevelPlan:
     optimizer: OptimizerPlan
     erode_fixed_mask: bool
     erode_moving_mask: bool
+    fixed_mask_margin: float
+    sample_where_both_see: bool
+    repeat_while_folding: bool
     required_ratio_of_valid_samples: float
     check_number_of_samples: bool
     write_transform: bool

@@ -20,6 +20,22 @@ MOST_CONTROL_POINTS = 20
 GRID_SPACING_VOXELS = 8
 """Control points are at least so many of the finest voxels apart."""
 
+BENDING = 0.2
+"""Weight of the bending energy in units of the control points' distance squared, before it grows."""
+
+STRONG_BENDING = 0.8
+"""The same where the images overlap little and so say little of a deformation, and ..."""
+
+FEW_CONTROL_POINTS = 13
+"""... the control points along the longest side, about."""
+
+FURTHER_METRICS = {"mind": ' "AdvancedMattesMutualInformation"'}
+"""Metrics beside IMPACT and the bending energy, by stage."""
+
+LEAST_OVERLAP_FOR_SCALES = 0.5
+"""Share of the fixed image's box inside the moving one's below which a preset has no affine stage and a stiffer
+deformation: where the images are cropped so differently, a smaller scale can't be told from seeing more."""
+
 MIND_CHANNELS = {2: 4, 3: 12}
 
 
@@ -39,14 +55,15 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("rigid", "one head or bone, any modalities: turns and shifts", ("rigid",)),
-        Preset("mind-only", "anything, nothing to download: rigid, affine, then a deformation by MIND",
+        Preset("mind-only", "anything, nothing to download: rigid, affine, then a deformation by MIND and mutual "
+               "information",
                ("rigid", "affine", "mind")),
         Preset("ct-ct", "CT and CT of one person: rigid, then a deformation by TotalSegmentator's features",
                ("rigid", "ct_ct"), ("TS/M730",), (3,)),
         Preset("ct-cbct", "CT and cone-beam CT: rigid, then IMPACT's authors' choice, Jacobian mode",
                ("rigid", "ct_cbct"), ("TS/M730",), (3,)),
-        Preset("mr-ct", "MR and CT: rigid, affine, then organs by TotalSegmentator's features and edges by MIND",
-               ("rigid", "affine", "mr_ct"), ("TS/M730",), (3,)),
+        Preset("mr-ct", "MR and CT of one person: rigid, then organs by TotalSegmentator's features and edges by MIND",
+               ("rigid", "mr_ct"), ("TS/M730",), (3,)),
     )
 }  # fmt: skip
 
@@ -68,6 +85,9 @@ class PairFacts:
         Whether the images hardly overlap as they lie, so that their centres should be brought together first.
     lowest_intensity
         Of the moving image: what lies outside it.
+    overlap
+        Share of the fixed image's box inside the moving one's, as they lie, or with their centres together if they are
+        far apart.
     """
 
     fixed_spacing: tuple[float, ...]
@@ -75,6 +95,7 @@ class PairFacts:
     longest_extent: float
     far_apart: bool = False
     lowest_intensity: float = 0.0
+    overlap: float = 1.0
 
     @property
     def finest_voxel(self) -> float:
@@ -85,7 +106,14 @@ class PairFacts:
     @property
     def grid_spacing(self) -> float:
         """Distance of control points in mm at the last level."""
-        return max(GRID_SPACING_VOXELS * self.finest_voxel, float(f"{self.longest_extent / MOST_CONTROL_POINTS:.2g}"))
+        most = MOST_CONTROL_POINTS if self.overlap >= LEAST_OVERLAP_FOR_SCALES else FEW_CONTROL_POINTS
+        return max(GRID_SPACING_VOXELS * self.finest_voxel, float(f"{self.longest_extent / most:.2g}"))
+
+    @property
+    def bending(self) -> float:
+        """Weight of the bending energy, before it grows."""
+        share = BENDING if self.overlap >= LEAST_OVERLAP_FOR_SCALES else STRONG_BENDING
+        return share * self.grid_spacing**2
 
 
 NOMINAL = PairFacts((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), 240.0)
@@ -103,14 +131,14 @@ def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
     dimension = len(facts.fixed_spacing)
     if dimension not in preset.dimensions:
         raise ValueError(f"the preset {preset.name} is for {preset.dimensions[0]}-D images")
+    stages = [stage for stage in preset.stages if stage != "affine" or facts.overlap >= LEAST_OVERLAP_FOR_SCALES]
     texts: list[tuple[str, str]] = []
-    for number, stage in enumerate(preset.stages):
-        numbers = _numbers(facts) | {"is_last": _truth(number + 1 == len(preset.stages))}
+    for number, stage in enumerate(stages):
+        numbers = _numbers(facts) | {"is_last": _truth(number + 1 == len(stages))}
+        numbers["further"] = FURTHER_METRICS.get(stage, "")
         linear = stage in ("rigid", "affine")
         parts = [_template(stage), *([] if linear else [_template("spline")]), _template("common")]
-        heading = (
-            f"// elastix-impact preset {preset.name}, stage {number + 1} of {len(preset.stages)}: {preset.title}.\n"
-        )
+        heading = f"// elastix-impact preset {preset.name}, stage {number + 1} of {len(stages)}: {preset.title}.\n"
         texts.append((f"{number}_{stage}.txt", heading + "".join(Template(part).substitute(numbers) for part in parts)))
     return texts
 
@@ -128,6 +156,7 @@ def _numbers(facts: PairFacts) -> dict[str, str]:
         "grid_spacing": _row([facts.grid_spacing] * dimension),
         "grid_schedule": _row([level for level in LEVELS_MM for _ in range(dimension)]),
         "step": f"{voxel:g}",
+        "bending": f"{facts.bending:.2g}",
         "whole": _row([0] * dimension),
         "coarse": coarse, "middle": middle, "fine": fine,
         "mind_channels": str(MIND_CHANNELS[dimension]),

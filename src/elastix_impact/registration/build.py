@@ -11,7 +11,7 @@ import torch
 
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
-from elastix_impact.geometry.masks import erode, erosion_scale, mask_on
+from elastix_impact.geometry.masks import erode, erosion_scale, grow, mask_on
 from elastix_impact.geometry.pyramid import pyramid_level
 from elastix_impact.parameters.plan import LevelPlan, PyramidLevelPlan, SamplerPlan, TermPlan
 from elastix_impact.samplers.base import AbstractSampler
@@ -45,6 +45,8 @@ def build_images(plan: LevelPlan, steps: Sequence[TermPlan], images: Images, dev
     """
     fixed, moving, fixed_mask, moving_mask = images
     term = steps[0]
+    if fixed_mask:
+        fixed_mask = grow(fixed_mask, plan.fixed_mask_margin)
     if fixed_mask and plan.erode_fixed_mask:
         fixed_mask = erode(fixed_mask, erosion_scale(term.fixed_pyramid.shrink_factor, "fixed"))
     if moving_mask and plan.erode_moving_mask:

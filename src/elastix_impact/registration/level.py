@@ -20,8 +20,10 @@ from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
 
 from .advance import Advance, LoopSettings
+from .both_see import FieldsOfView, where_both_see
 from .build import Images
 from .build_metric import FindModel, Landmarks, MetricContext
+from .folding import share_folded
 from .keep import Keeper
 from .loop import run_loop
 from .measure import with_enough_memory
@@ -60,6 +62,7 @@ class RegistrationTask:
 
     plan: RegistrationPlan
     images: Images
+    views: FieldsOfView | None
     landmarks: Landmarks | None
     initial: AbstractTransform | None
     find_model: FindModel
@@ -83,6 +86,8 @@ def run_level(task: RegistrationTask, state: RegistrationState) -> RegistrationS
         current = refined_transform(task.plan, level, state.current, task.images[0].grid, task.initial)
         template = _in_loop_frame(task, current)
         built_images = build_all_images(task.plan, level, task.images, task.device)
+        if step.sample_where_both_see and task.views is not None:
+            built_images = where_both_see(built_images, task.views.shifted(tuple(-c for c in task.centre)), template)
     with phases.phase("features"):
         parts = build_parts(step, built_images, task.device, _metric_context(task, level, template))
         first_points = parts.sampler.draw(task.generator)
@@ -97,7 +102,11 @@ def run_level(task: RegistrationTask, state: RegistrationState) -> RegistrationS
         end = _loop(task, state, current, template, parts, optimizer)
     reached = current.with_parameters(end.parameters.detach().double().cpu())
     record = _record(level, end, parts.sampler, reached, phases.seconds, settings)
-    return RegistrationState(level + 1, reached, end.generator, (*state.records, record))
+    if step.repeat_while_folding:
+        record = replace(record, share_folded=share_folded(template.with_parameters(end.parameters), parts.images))
+    return replace(
+        state, level=level + 1, current=reached, generator=end.generator, records=(*state.records, record), loop=None
+    )
 
 
 def _loop(

@@ -12,10 +12,12 @@ from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
 
+from .both_see import FieldsOfView
 from .build_metric import FindModel, Landmarks
 from .keep import Keeper, KeepsNothing
-from .level import RegistrationTask, run_level
+from .level import RegistrationTask
 from .observe import Observer
+from .repeat import run_level_unfolded
 from .result import RegistrationResult, StopReason
 from .start import starting_transform
 from .state import RegistrationState
@@ -84,10 +86,11 @@ def register(
         observer.on_start(plan, str(device))
     keeper = keeper or KeepsNothing()
     images = fixed, moving, fixed_mask, moving_mask
-    task = RegistrationTask(plan, images, landmarks, initial, find_model, device, generator, observers, keeper)
+    views = FieldsOfView.of(fixed, moving) if any(level.sample_where_both_see for level in plan.levels) else None
+    task = RegistrationTask(plan, images, views, landmarks, initial, find_model, device, generator, observers, keeper)
     state = resume_from or RegistrationState(0, starting_transform(plan, fixed, moving, initial), generator.get_state())
     while state.level < len(plan.levels):
-        state = run_level(task, state)
+        state = run_level_unfolded(task, state)
         record = state.records[-1]
         for observer in observers:
             observer.on_level_end(record, state.current)

@@ -87,6 +87,8 @@ class LevelRecord:
         What the optimiser ran with (gains, sigmoid, estimates), for the log.
     notes
         Sentences worth telling the user about this level.
+    share_folded
+        Share in [0, 1] of the places where samples are drawn at which the transform folds; None if it was not asked.
     """
 
     level: int
@@ -103,6 +105,7 @@ class LevelRecord:
     seconds: dict[str, float]
     settings: dict[str, Any]
     notes: tuple[str, ...] = ()
+    share_folded: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,8 @@ class RegistrationState:
         Of the levels that are done.
     loop
         `LoopState.saved` of the level at work.
+    stiffness
+        Factor on the plan's weights of the bending energy, see `repeat`.
     """
 
     level: int
@@ -119,10 +121,11 @@ class RegistrationState:
     generator: Tensor
     records: tuple[LevelRecord, ...] = ()
     loop: dict[str, Any] | None = None
+    stiffness: float = 1.0
 
     def saved(self) -> dict[str, Any]:
         """All of it as plain values and tensors on the CPU."""
-        names = ("level", "current", "generator", "records")
+        names = ("level", "current", "generator", "records", "stiffness")
         return {name: encode(getattr(self, name)) for name in names} | {"loop": self.loop}
 
     @staticmethod

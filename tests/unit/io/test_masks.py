@@ -7,7 +7,7 @@ import torch
 from elastix_impact.errors import ImageError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
-from elastix_impact.geometry.masks import erode, erosion_scale
+from elastix_impact.geometry.masks import erode, erosion_scale, grow, shrink
 from elastix_impact.io.images import write_image
 from elastix_impact.io.masks import read_mask
 from elastix_impact.io.warning import InputWarning
@@ -73,3 +73,12 @@ def test_erosion_removes_an_ellipsoid_as_a_distance_transform_would():
     np.testing.assert_array_equal(got, distance >= 1)
     assert got[-1].any(), "the border of the image does not erode"
     assert erosion_scale((2.0,), "moving") > erosion_scale((2.0,), "fixed")
+
+
+@pytest.mark.parametrize("margin", [0.0, 3.0, 5.0])
+def test_growing_and_shrinking_by_mm_against_distances(margin):
+    grid = Grid.axis_aligned((24, 20, 16), (1.0, 1.5, 2.5))
+    mask = torch.rand(grid.shape, generator=torch.Generator().manual_seed(0)) > 0.998
+    to_mask = torch.cdist(grid.world_points(), grid.world_points()[mask.flatten()]).amin(1).reshape(grid.shape)
+    assert torch.equal(grow(Image(mask, grid), margin).data, mask | (to_mask < margin))
+    assert torch.equal(shrink(Image(~mask, grid), margin).data, ~(mask | (to_mask < margin)))

@@ -57,7 +57,8 @@ def mind_plan(asgd_plan: AsgdPlan) -> RegistrationPlan:
     )  # fmt: skip
     level = LevelPlan(
         terms=(term,), use_relative_weights=False, optimizer=asgd_plan, erode_fixed_mask=False,
-        erode_moving_mask=False, required_ratio_of_valid_samples=0.25,
+        erode_moving_mask=False, fixed_mask_margin=0.0, sample_where_both_see=False, repeat_while_folding=False,
+        required_ratio_of_valid_samples=0.25,
         check_number_of_samples=True, write_transform=False, write_transform_each_iteration=False,
         write_result_image=False, write_pyramid_images=False,
     )  # fmt: skip

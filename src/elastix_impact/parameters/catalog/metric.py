@@ -24,6 +24,11 @@ METRIC_PARAMETERS: tuple[Parameter, ...] = (
         name="UseRelativeWeights", kind="bool", default="false",
         help="Whether weights are relative to gradient magnitudes.",
     ),
+    _frame(
+        name="RepeatWhileFolding", kind="bool", default="false", indexing="level",
+        help="Whether a level whose deformation folds where samples are drawn is repeated with a larger weight of "
+        "TransformBendingEnergyPenalty, which later levels keep (ours, not elastix's).",
+    ),
     _metric(
         name="NumberOfHistogramBins", kind="int", default="32", minimum=4, help="Bins of the joint histogram."
     ),

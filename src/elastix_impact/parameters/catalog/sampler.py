@@ -26,6 +26,15 @@ SAMPLER_PARAMETERS: tuple[Parameter, ...] = (
         help="Side of that box in mm; one number, or levels x axes. Default: a third of the image's longest side.",
     ),
     Parameter(
+        name="SampleWhereBothSee", kind="bool", default="false", indexing="level", component="ImageSampler",
+        help="Whether samples are drawn only where, as the transform lies when a level begins, both images were seen: "
+        "inside their boxes without constant padding, and in the moving mask (ours, not elastix's).",
+    ),
+    Parameter(
+        name="FixedMaskMargin", kind="float", default="0", indexing="level", minimum=0, component="ImageSampler",
+        help="By how many mm the fixed mask is made larger (ours, not elastix's).",
+    ),
+    Parameter(
         name="FixedImageBSplineInterpolationOrder", kind="int", default="1", indexing="level", minimum=0,
         component="ImageSampler", effect=False,
         help="Spline order of fixed intensities between voxels; IMPACT compares features, not intensities.",

@@ -61,6 +61,8 @@ def _level(
     optimizer = resolve_optimizer(reader, components.optimizer, level)
     ratio = _ratio(reader, level)
     erode_fixed, erode_moving = _erodes(reader, "Fixed", level), _erodes(reader, "Moving", level)
+    margin, both_see = reader.number("FixedMaskMargin", level), reader.boolean("SampleWhereBothSee", level)
+    repeat = _repeats(reader, components, level)
     check = reader.boolean("CheckNumberOfSamples", level)
     write_result = reader.boolean("WriteResultImageAfterEachResolution", level)
     write_pyramid = reader.boolean("WritePyramidImagesAfterEachResolution", level)
@@ -75,6 +77,9 @@ def _level(
         optimizer=optimizer,
         erode_fixed_mask=erode_fixed,
         erode_moving_mask=erode_moving,
+        fixed_mask_margin=margin,
+        sample_where_both_see=both_see,
+        repeat_while_folding=repeat,
         required_ratio_of_valid_samples=ratio,
         check_number_of_samples=check,
         write_transform=write_transform,
@@ -115,6 +120,16 @@ def _term(
         moving_pyramid=pyramids[1][level],
         interpolation_order=order,
     )
+
+
+def _repeats(reader: Reader, components: Components, level: int) -> bool:
+    """Whether the level is repeated while it folds, which needs a bending energy whose weight can grow."""
+    name = "RepeatWhileFolding"
+    repeats = reader.boolean(name, level)
+    if repeats and all(term.metric != "BendingEnergy" for term in components.terms):
+        remedy = 'Add "TransformBendingEnergyPenalty" to the metrics, with a Metric<i>Weight'
+        reader.note("error", name, "there is no bending energy whose weight could be raised", remedy)
+    return repeats
 
 
 def _ratio(reader: Reader, level: int) -> float:
