@@ -4,13 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from elastix_impact.parameters.plan import (
-    CorrelationPlan,
-    GradientDescentPlan,
-    HistogramPlan,
-    LinearTransformPlan,
-    SplineTransformPlan,
-)
+from elastix_impact.parameters.metric_plan import CorrelationPlan, HistogramPlan
+from elastix_impact.parameters.optimizer_plan import GradientDescentPlan
+from elastix_impact.parameters.plan import LinearTransformPlan, SplineTransformPlan
 from elastix_impact.parameters.resolve import plan_or_raise, resolve
 from elastix_impact.parameters.text import read_parameter_map
 

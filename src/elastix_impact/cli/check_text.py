@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from elastix_impact.parameters.entry import Indexing, Parameter
-    from elastix_impact.parameters.plan import (
-        ImpactPlan,
-        MetricPlan,
-        ModelPlan,
-        OptimizerPlan,
-        PyramidLevelPlan,
-        RegistrationPlan,
-        SamplerPlan,
-        TermPlan,
-    )
+    from elastix_impact.parameters.metric_plan import ImpactPlan, MetricPlan, ModelPlan
+    from elastix_impact.parameters.optimizer_plan import OptimizerPlan
+    from elastix_impact.parameters.plan import PyramidLevelPlan, RegistrationPlan, SamplerPlan, TermPlan
     from elastix_impact.parameters.reader import EffectiveValue
 
 COUNTED: dict[Indexing, str] = {
@@ -56,7 +49,7 @@ def level_table(plan: RegistrationPlan) -> str:
 
 def _term_rows(terms: Sequence[TermPlan | None]) -> dict[str, list[str]]:
     """What one metric sees and compares, a cell per level; a level that doesn't use it has a dash."""
-    from elastix_impact.parameters.plan import ImpactPlan
+    from elastix_impact.parameters.metric_plan import ImpactPlan
 
     def row(text: Callable[[TermPlan], str]) -> list[str]:
         return ["-" if term is None else text(term) for term in terms]
@@ -81,7 +74,7 @@ def _term_rows(terms: Sequence[TermPlan | None]) -> dict[str, list[str]]:
 
 
 def _metric(plan: MetricPlan) -> str:
-    from elastix_impact.parameters.plan import CorrelationPlan, HistogramPlan, ImpactPlan, MeanSquaresPlan
+    from elastix_impact.parameters.metric_plan import CorrelationPlan, HistogramPlan, ImpactPlan, MeanSquaresPlan
 
     match plan:
         case ImpactPlan():
@@ -97,7 +90,13 @@ def _metric(plan: MetricPlan) -> str:
 
 
 def _optimizer(plan: OptimizerPlan) -> str:
-    from elastix_impact.parameters.plan import AdamPlan, AsgdPlan, GradientDescentPlan, LbfgsPlan, RegularStepPlan
+    from elastix_impact.parameters.optimizer_plan import (
+        AdamPlan,
+        AsgdPlan,
+        GradientDescentPlan,
+        LbfgsPlan,
+        RegularStepPlan,
+    )
 
     match plan:
         case AsgdPlan(automatic_parameter_estimation=True):

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import final
 
 from elastix_impact.errors import ModelError
-from elastix_impact.parameters.plan import ImpactPlan, ModelPlan, RegistrationPlan
+from elastix_impact.parameters.metric_plan import ImpactPlan, ModelPlan
+from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.parameters.problems import Problem, Severity
 from elastix_impact.parameters.raw import RawParameterMap
 from elastix_impact.zoo.find import find_model

@@ -9,15 +9,15 @@ from functools import partial
 from operator import itemgetter
 
 from elastix_impact.optimizers.base import LineSearchReport
-from elastix_impact.parameters.plan import (
+from elastix_impact.parameters.optimizer_plan import (
     AdamPlan,
     AsgdPlan,
     GradientDescentPlan,
     LbfgsPlan,
-    LevelPlan,
     OptimizerPlan,
     RegularStepPlan,
 )
+from elastix_impact.parameters.plan import LevelPlan
 from elastix_impact.registration.result import IterationRecord
 
 Column = tuple[str, Callable[[IterationRecord], str]]

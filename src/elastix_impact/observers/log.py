@@ -12,17 +12,15 @@ from torch import Tensor
 
 from elastix_impact.errors import OutputError
 from elastix_impact.geometry.grid import Grid
-from elastix_impact.parameters.plan import (
+from elastix_impact.parameters.optimizer_plan import (
     AdamPlan,
     AsgdPlan,
     GradientDescentPlan,
     LbfgsPlan,
-    LevelPlan,
     OptimizerPlan,
-    RegistrationPlan,
     RegularStepPlan,
-    StagePlan,
 )
+from elastix_impact.parameters.plan import LevelPlan, RegistrationPlan, StagePlan
 from elastix_impact.registration.result import IterationRecord, LevelRecord
 from elastix_impact.transforms.base import AbstractTransform
 

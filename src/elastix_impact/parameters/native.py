@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from .plan import LinearKind, MetricKind, OptimizerKind, PyramidKind, SamplerKind, SplineKind
+from .metric_plan import MetricKind
+from .optimizer_plan import OptimizerKind
+from .plan import LinearKind, PyramidKind, SamplerKind, SplineKind
 
 TRANSFORMS: dict[str, LinearKind | SplineKind] = {
     "TranslationTransform": "Translation",

@@ -11,22 +11,14 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .metric_plan import ImpactPlan, MetricPlan, ModelPlan
+from .optimizer_plan import OptimizerPlan
+
 PyramidKind = Literal["Generic", "Smoothing", "Recursive", "Shrinking"]
 LinearKind = Literal["Translation", "Euler", "Similarity", "Affine", "AffineLog"]
 SplineKind = Literal["BSpline", "RecursiveBSpline"]
 SamplerKind = Literal["Full", "Grid", "Random", "RandomCoordinate", "RandomSparseMask"]
 Combination = Literal["Compose", "Add"]
-Distance = Literal["L1", "L2", "Cosine", "L1Cosine", "Dice", "NCC", "DotProduct"]
-ImpactMode = Literal["Static", "Jacobian"]
-JacobianGradient = Literal["Exact", "Center"]
-MetricKind = Literal[
-    "Impact", "MeanSquares", "Correlation", "Mattes", "Normalized", "BendingEnergy", "DisplacementMagnitude",
-    "CorrespondingPoints",
-]  # fmt: skip
-MutualInformationKind = Literal["Mattes", "Normalized"]
-PenaltyKind = Literal["BendingEnergy", "DisplacementMagnitude", "CorrespondingPoints"]
-OptimizerKind = Literal["Asgd", "GradientDescent", "RegularStep", "Lbfgs", "Adam"]
-StepSizeEstimation = Literal["Original", "OriginalButSigmoidToDefault", "DisplacementDistribution"]
 InitialAlignment = Literal["GeometricalCenter", "CenterOfGravity", "Origins", "GeometryTop"]
 
 
@@ -94,82 +86,6 @@ TransformPlan = SplineTransformPlan | LinearTransformPlan
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelPlan:
-    """One TorchScript model of IMPACT at one level. `voxel_size` mm and `patch_size` voxels, x y (z)."""
-
-    path: str
-    dimension: int
-    channels: int
-    patch_size: tuple[int, ...]
-    voxel_size: tuple[float, ...]
-    layers_mask: tuple[bool, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerPlan:
-    """How one selected layer is compared. `pca` 0 = off; `subset` channels drawn per iteration."""
-
-    distance: Distance
-    weight: float
-    subset: int
-    pca: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImpactPlan:
-    """The IMPACT metric at one level. `layers` lists the selected layers of all models, in order.
-
-    `gpu` is the map's wish: a CUDA index, -1 = CPU. `update_interval` -1 = features once per level.
-    """
-
-    mode: ImpactMode
-    fixed_models: tuple[ModelPlan, ...]
-    moving_models: tuple[ModelPlan, ...]
-    layers: tuple[LayerPlan, ...]
-    gpu: int
-    mixed_precision: bool
-    update_interval: int
-    feature_maps_directory: str | None
-    feature_interpolation_order: Literal[1, 3]
-    jacobian_gradient: JacobianGradient
-
-
-@dataclass(frozen=True, kw_only=True)
-class MeanSquaresPlan:
-    """AdvancedMeanSquares."""
-
-    use_normalization: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class CorrelationPlan:
-    """AdvancedNormalizedCorrelation, which has no parameters of its own."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class HistogramPlan:
-    """AdvancedMattesMutualInformation (``Mattes``) or NormalizedMutualInformation (``Normalized``)."""
-
-    kind: MutualInformationKind
-    fixed_bins: int
-    moving_bins: int
-    fixed_kernel_order: int
-    moving_kernel_order: int
-    fixed_limit_range_ratio: float
-    moving_limit_range_ratio: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class PenaltyPlan:
-    """A term that compares no intensities; ``CorrespondingPoints`` needs landmarks and draws no samples."""
-
-    kind: PenaltyKind
-
-
-MetricPlan = ImpactPlan | MeanSquaresPlan | CorrelationPlan | HistogramPlan | PenaltyPlan
-
-
-@dataclass(frozen=True, kw_only=True)
 class TermPlan:
     """One metric of a level's sum and what it sees.
 
@@ -184,87 +100,6 @@ class TermPlan:
     fixed_pyramid: PyramidLevelPlan
     moving_pyramid: PyramidLevelPlan
     interpolation_order: Literal[0, 1, 2, 3]
-
-
-@dataclass(frozen=True, kw_only=True)
-class AsgdPlan:
-    """Adaptive stochastic gradient descent (Klein et al. 2009). None = estimated or computed at run time."""
-
-    maximum_number_of_iterations: int
-    automatic_parameter_estimation: bool
-    estimation: StepSizeEstimation
-    use_adaptive_step_sizes: bool
-    use_constant_step: bool
-    maximum_step_length: float | None
-    maximum_step_length_ratio: float
-    number_of_gradient_measurements: int
-    number_of_jacobian_measurements: int | None
-    number_of_samples_for_exact_gradient: int
-    sigmoid_scale_factor: float
-    noise_compensation: bool
-    maximum_displacement_estimation: Literal["2sigma", "95percentile"]
-    maximum_number_of_sampling_attempts: int
-    sp_a: float
-    sp_A: float  # noqa: N815
-    sp_alpha: float
-    sigmoid_initial_time: float
-    sigmoid_max: float
-    sigmoid_min: float
-    sigmoid_scale: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class GradientDescentPlan:
-    """StandardGradientDescent: gain a / (A + k + 1) ** alpha."""
-
-    maximum_number_of_iterations: int
-    maximum_number_of_sampling_attempts: int
-    sp_a: float
-    sp_A: float  # noqa: N815
-    sp_alpha: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class RegularStepPlan:
-    """RegularStepGradientDescent: steps of one length in parameter units, shorter after each turn."""
-
-    maximum_number_of_iterations: int
-    maximum_number_of_sampling_attempts: int
-    maximum_step_length: float
-    minimum_step_length: float
-    relaxation_factor: float
-    minimum_gradient_magnitude: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class LbfgsPlan:
-    """QuasiNewtonLBFGS; `step_length` is the first that a line search tries, the tolerances are of its conditions."""
-
-    maximum_number_of_iterations: int
-    maximum_number_of_sampling_attempts: int
-    step_length: float
-    memory: int
-    gradient_magnitude_tolerance: float
-    value_tolerance: float
-    gradient_tolerance: float
-    line_search_iterations: int
-    stop_if_wolfe_not_satisfied: bool
-
-
-@dataclass(frozen=True, kw_only=True)
-class AdamPlan:
-    """Adam, this project's own; `learning_rate` in parameter units."""
-
-    maximum_number_of_iterations: int
-    maximum_number_of_sampling_attempts: int
-    learning_rate: float
-    beta1: float
-    beta2: float
-    epsilon: float
-    cosine_decay: bool
-
-
-OptimizerPlan = AsgdPlan | GradientDescentPlan | RegularStepPlan | LbfgsPlan | AdamPlan
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,15 +22,15 @@ from elastix_impact.metrics.joint_histogram import JointHistogramMetric
 from elastix_impact.metrics.landmarks import LandmarkDistance
 from elastix_impact.metrics.mean_squares import MeanSquares
 from elastix_impact.metrics.mutual_information import minus_mutual_information, minus_normalized_mutual_information
-from elastix_impact.parameters.plan import (
+from elastix_impact.parameters.metric_plan import (
     CorrelationPlan,
     HistogramPlan,
     ImpactPlan,
     MeanSquaresPlan,
     ModelPlan,
     PenaltyPlan,
-    TermPlan,
 )
+from elastix_impact.parameters.plan import TermPlan
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
 from elastix_impact.zoo.load import load_model

@@ -10,14 +10,8 @@ import torch
 
 from elastix_impact.metrics.base import AbstractMetric
 from elastix_impact.metrics.combine import CombinedMetric, MetricTerm
-from elastix_impact.parameters.plan import (
-    LevelPlan,
-    PenaltyPlan,
-    PyramidLevelPlan,
-    RegistrationPlan,
-    SamplerPlan,
-    TermPlan,
-)
+from elastix_impact.parameters.metric_plan import PenaltyPlan
+from elastix_impact.parameters.plan import LevelPlan, PyramidLevelPlan, RegistrationPlan, SamplerPlan, TermPlan
 from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.samplers.joint import JointSampler
 

@@ -7,7 +7,8 @@ folds. Then the level is repeated from its start with a larger weight, which lat
 
 from dataclasses import replace
 
-from elastix_impact.parameters.plan import LevelPlan, PenaltyPlan, RegistrationPlan
+from elastix_impact.parameters.metric_plan import PenaltyPlan
+from elastix_impact.parameters.plan import LevelPlan, RegistrationPlan
 
 from .level import RegistrationTask, run_level
 from .result import StopReason

@@ -22,15 +22,8 @@ from elastix_impact.optimizers.jacobian_terms import displacement_magnitudes, ja
 from elastix_impact.optimizers.lbfgs import Lbfgs, LbfgsSettings
 from elastix_impact.optimizers.regular_step import RegularStepGradientDescent, RegularStepSettings
 from elastix_impact.optimizers.scales import automatic_scales
-from elastix_impact.parameters.plan import (
-    AdamPlan,
-    AsgdPlan,
-    GradientDescentPlan,
-    LbfgsPlan,
-    LinearTransformPlan,
-    RegistrationPlan,
-    RegularStepPlan,
-)
+from elastix_impact.parameters.optimizer_plan import AdamPlan, AsgdPlan, GradientDescentPlan, LbfgsPlan, RegularStepPlan
+from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan
 from elastix_impact.samplers.fixed import GridSampler
 from elastix_impact.transforms.base import AbstractTransform
 

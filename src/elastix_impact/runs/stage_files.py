@@ -9,6 +9,7 @@ from elastix_impact.geometry.grid import Grid
 from elastix_impact.io.atomic import output_errors
 from elastix_impact.observers.iteration_table import header_line, row_line
 from elastix_impact.parameters.plan import RegistrationPlan
+from elastix_impact.registration.observe import NullObserver
 from elastix_impact.registration.result import IterationRecord, LevelRecord
 from elastix_impact.transforms.base import AbstractTransform
 
@@ -16,7 +17,7 @@ from .stage import Stage
 
 
 @final
-class StageFilesObserver:
+class StageFilesObserver(NullObserver):
     """Writes what a stage writes while it runs: tables as they grow, transforms and images per level or iteration."""
 
     def __init__(self, stage: Stage, plan: RegistrationPlan) -> None:
@@ -28,20 +29,12 @@ class StageFilesObserver:
         """Whether some level writes its transform after each iteration."""
         return any(level.write_transform_each_iteration for level in self._plan.levels)
 
-    def on_start(self, plan: object, device: str) -> None:
-        """Do nothing."""
-        del plan, device
-
     def on_phase(self, level: int, phase: str) -> None:
         """Notice a new level, and write its pyramid images if the map asks for them."""
         if phase == "pyramid":
             self._level, self._has_table = level, False
             if self._plan.levels[level].write_pyramid_images:
                 self._stage.write_pyramid_images(level)
-
-    def on_level_start(self, level: int, iterations: int, transform: AbstractTransform, facts: dict[str, str]) -> None:
-        """Do nothing: the table is begun with its first rows."""
-        del level, iterations, transform, facts
 
     def on_iterations(self, level: int, rows: Sequence[IterationRecord], transform: AbstractTransform) -> bool:
         """Add the rows to the table; write the transform of each iteration if asked. Never stops the run."""

@@ -4,12 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from elastix_impact.parameters.metric_plan import ImpactPlan, LayerPlan, ModelPlan
+from elastix_impact.parameters.optimizer_plan import AsgdPlan
 from elastix_impact.parameters.plan import (
-    AsgdPlan,
-    ImpactPlan,
-    LayerPlan,
     LevelPlan,
-    ModelPlan,
     OutputPlan,
     PyramidLevelPlan,
     RegistrationPlan,

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from elastix_impact.observers.iteration_table import header_line, row_line
-from elastix_impact.parameters.plan import GradientDescentPlan, RegistrationPlan
+from elastix_impact.parameters.optimizer_plan import GradientDescentPlan
+from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.registration.result import IterationRecord
 
 GRADIENT_DESCENT = GradientDescentPlan(

@@ -2,11 +2,8 @@
 
 import pytest
 
-from elastix_impact.parameters.plan import (
-    AsgdPlan,
-    GradientDescentPlan,
-    PenaltyPlan,
-)
+from elastix_impact.parameters.metric_plan import PenaltyPlan
+from elastix_impact.parameters.optimizer_plan import AsgdPlan, GradientDescentPlan
 
 ONE_LEVEL = {"NumberOfResolutions": "1"}
 

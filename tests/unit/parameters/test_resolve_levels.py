@@ -3,10 +3,7 @@
 import pytest
 
 from elastix_impact.errors import ParameterMapError
-from elastix_impact.parameters.plan import (
-    LinearTransformPlan,
-    SplineTransformPlan,
-)
+from elastix_impact.parameters.plan import LinearTransformPlan, SplineTransformPlan
 from elastix_impact.parameters.resolve import plan_or_raise, resolve
 from elastix_impact.parameters.text import parse_parameter_text
 

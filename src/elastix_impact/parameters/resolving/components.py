@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar, final
 
 from elastix_impact.parameters import native
+from elastix_impact.parameters.metric_plan import MetricKind
 from elastix_impact.parameters.names import COMPONENTS
-from elastix_impact.parameters.plan import LinearKind, MetricKind, OptimizerKind, PyramidKind, SamplerKind, SplineKind
+from elastix_impact.parameters.optimizer_plan import OptimizerKind
+from elastix_impact.parameters.plan import LinearKind, PyramidKind, SamplerKind, SplineKind
 from elastix_impact.parameters.problems import counted, did_you_mean
 from elastix_impact.parameters.reader import Reader
 

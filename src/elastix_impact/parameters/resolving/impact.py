@@ -9,7 +9,14 @@ from __future__ import annotations
 
 from typing import Literal, TypeVar, cast
 
-from elastix_impact.parameters.plan import Distance, ImpactMode, ImpactPlan, JacobianGradient, LayerPlan, ModelPlan
+from elastix_impact.parameters.metric_plan import (
+    Distance,
+    ImpactMode,
+    ImpactPlan,
+    JacobianGradient,
+    LayerPlan,
+    ModelPlan,
+)
 from elastix_impact.parameters.problems import counted
 from elastix_impact.parameters.reader import Reader
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from elastix_impact.parameters.plan import (
+from elastix_impact.parameters.metric_plan import (
     CorrelationPlan,
     HistogramPlan,
     MeanSquaresPlan,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from elastix_impact.parameters.plan import ImpactMode, ModelPlan
+from elastix_impact.parameters.metric_plan import ImpactMode, ModelPlan
 from elastix_impact.parameters.problems import counted
 from elastix_impact.parameters.reader import Reader
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, cast
 
-from elastix_impact.parameters.plan import (
+from elastix_impact.parameters.optimizer_plan import (
     AdamPlan,
     AsgdPlan,
     GradientDescentPlan,
