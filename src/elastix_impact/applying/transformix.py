@@ -29,7 +29,6 @@ from elastix_impact.observers.log_text import duration
 from elastix_impact.runs.collect_warnings import collecting_warnings
 from elastix_impact.runs.device import choose_threads, torch_settings
 from elastix_impact.runs.folder import RunFolder
-from elastix_impact.runs.inputs import without_direction
 from elastix_impact.runs.record import versions
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.dense import determinants, displacement_field, jacobian_field
@@ -175,7 +174,7 @@ class _Work:
         self.log.info("Reading input image ...")
         image = read_image(path, allow_constant=True)
         check_dimension(image, self.transform)
-        return image if self.record.use_direction_cosines else without_direction(image)
+        return image if self.record.use_direction_cosines else image.without_direction()
 
     def _map_points(self, path: Path, moving_grid: Grid | None) -> None:
         self.log.info(f"Transforming points of {path} ...")

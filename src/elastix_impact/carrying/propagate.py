@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
@@ -122,7 +122,7 @@ class _Work:
         """The moving labels at the voxels of the fixed image, in their own pixel type."""
         if moved is None:
             as_read = self.frames.seen_moving == self.frames.moving
-            turned = labels if as_read else replace(labels, grid=labels.grid.without_direction())
+            turned = labels if as_read else labels.without_direction()
             moved = resample_labels(turned, self.known, self.frames.seen_fixed, 0.0)
         source = Path(labels.name)
         path = self.out / f"{LABELS_STEM}{_suffix(source, _IMAGE_SUFFIXES, '.mha')}"

@@ -1,6 +1,6 @@
 """An image: numbers on a grid."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
@@ -48,6 +48,10 @@ class Image:
     def shifted(self, offset: Row) -> "Image":
         """The image on a grid moved by `offset` in mm."""
         return Image(self.data, self.grid.shifted(offset), self.name, self.pixel_type)
+
+    def without_direction(self) -> "Image":
+        """The image as UseDirectionCosines "false" sees it: its axes are those of the world."""
+        return replace(self, grid=self.grid.without_direction())
 
     def statistics(self) -> Tensor:
         """Minimum, maximum, mean and (population) standard deviation of all voxels, float32 (4,)."""

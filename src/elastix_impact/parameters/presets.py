@@ -137,6 +137,8 @@ def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
         numbers = _numbers(facts) | {"is_last": _truth(number + 1 == len(stages))}
         numbers["further"] = FURTHER_METRICS.get(stage, "")
         linear = stage in ("rigid", "affine")
+        metrics = 1 if linear else 2 + numbers["further"].count(" ")
+        numbers["samplers"] = ' "RandomCoordinate"' * metrics
         parts = [_template(stage), *([] if linear else [_template("spline")]), _template("common")]
         heading = f"// elastix-impact preset {preset.name}, stage {number + 1} of {len(stages)}: {preset.title}.\n"
         texts.append((f"{number}_{stage}.txt", heading + "".join(Template(part).substitute(numbers) for part in parts)))

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 
@@ -79,9 +78,9 @@ def register(
     began = time.perf_counter()
     generator = torch.Generator().manual_seed(plan.random_seed)
     if not plan.use_direction_cosines:
-        fixed, moving = _without_direction(fixed), _without_direction(moving)
-        fixed_mask = None if fixed_mask is None else _without_direction(fixed_mask)
-        moving_mask = None if moving_mask is None else _without_direction(moving_mask)
+        fixed, moving = fixed.without_direction(), moving.without_direction()
+        fixed_mask = None if fixed_mask is None else fixed_mask.without_direction()
+        moving_mask = None if moving_mask is None else moving_mask.without_direction()
     for observer in observers:
         observer.on_start(plan, str(device))
     keeper = keeper or KeepsNothing()
@@ -103,7 +102,3 @@ def register(
         whole, current, initial, state.records, state.records[-1].stop_reason, str(device),
         {"total": time.perf_counter() - began},
     )  # fmt: skip
-
-
-def _without_direction(image: Image) -> Image:
-    return replace(image, grid=image.grid.without_direction())

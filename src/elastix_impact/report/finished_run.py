@@ -17,7 +17,6 @@ from elastix_impact.io.scale import MILLIMETRES, LengthUnit, length_unit
 from elastix_impact.io.segmentations import read_label_pair
 from elastix_impact.io.transform_file import read_transform_file
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.runs.inputs import without_direction
 from elastix_impact.runs.record import FILE_NAME
 from elastix_impact.transforms.base import AbstractTransform
 
@@ -162,7 +161,7 @@ def _image(record: dict[str, Any], role: str, turned: bool, missing: list[str]) 
     except ElastixImpactError as error:
         missing.append(f"The {role} image can't be shown: {error}")
         return None
-    return without_direction(image) if turned else image
+    return image.without_direction() if turned else image
 
 
 def _mask(record: dict[str, Any], fixed: Image, turned: bool, missing: list[str]) -> Image | None:
@@ -174,7 +173,7 @@ def _mask(record: dict[str, Any], fixed: Image, turned: bool, missing: list[str]
     except ElastixImpactError as error:
         missing.append(f"The fixed mask can't be shown: {error}")
         return None
-    return without_direction(mask) if turned else mask
+    return mask.without_direction() if turned else mask
 
 
 def _labels(record: dict[str, Any], turned: bool, missing: list[str]) -> tuple[Image, Image] | None:
@@ -186,7 +185,7 @@ def _labels(record: dict[str, Any], turned: bool, missing: list[str]) -> tuple[I
     except ElastixImpactError as error:
         missing.append(f"The structures can't be shown: {error}")
         return None
-    return (without_direction(fixed), without_direction(moving)) if turned else (fixed, moving)
+    return (fixed.without_direction(), moving.without_direction()) if turned else (fixed, moving)
 
 
 def _transform(path: Path | None, missing: list[str]) -> AbstractTransform | None:

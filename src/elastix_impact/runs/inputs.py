@@ -59,12 +59,12 @@ class CaseInputs:
             landmarks = _turned(landmarks[0], self.fixed.grid), _turned(landmarks[1], self.moving.grid)
         return replace(
             self,
-            fixed=without_direction(self.fixed),
-            moving=without_direction(self.moving),
-            fixed_mask=None if self.fixed_mask is None else without_direction(self.fixed_mask),
-            moving_mask=None if self.moving_mask is None else without_direction(self.moving_mask),
+            fixed=self.fixed.without_direction(),
+            moving=self.moving.without_direction(),
+            fixed_mask=None if self.fixed_mask is None else self.fixed_mask.without_direction(),
+            moving_mask=None if self.moving_mask is None else self.moving_mask.without_direction(),
             landmarks=landmarks,
-            labels=None if self.labels is None else tuple(without_direction(one) for one in self.labels),
+            labels=None if self.labels is None else tuple(one.without_direction() for one in self.labels),
         )
 
     def judged(self, transform: AbstractTransform | None) -> Judged:
@@ -213,8 +213,3 @@ def _both(fixed: Path | None, moving: Path | None, needed: str, *, carried: bool
 def _turned(world_points: Points, grid: Grid) -> Points:
     """The points, in mm, that lie at the same voxels of the grid without its direction."""
     return grid.without_direction().to_world(grid.to_index(world_points))
-
-
-def without_direction(image: Image) -> Image:
-    """The image as UseDirectionCosines "false" sees it."""
-    return replace(image, grid=image.grid.without_direction())
