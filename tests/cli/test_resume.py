@@ -83,6 +83,40 @@ def test_ctrl_c_keeps_the_state_and_resume_goes_on_from_it(data: Path, tmp_path:
     assert log.count("elastix-impact version") == 2, "the log goes on"
 
 
+class InterruptsAfter(NullObserver):
+    """Presses Ctrl-C after so many rows, whatever the level."""
+
+    def __init__(self, rows: int) -> None:
+        self.left = rows
+
+    def on_iterations(self, level: int, rows: Sequence[IterationRecord], transform: AbstractTransform) -> bool:
+        self.left -= len(rows)
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return False
+
+
+@pytest.mark.parametrize("rows", [25, 45])
+def test_a_level_that_is_repeated_because_it_folds_is_continued(rows: int, data: Path, tmp_path: Path) -> None:
+    text = (data / "ParameterMap.txt").read_text()
+    for old, new in (
+        ('"MultiResolutionRegistration"', '"MultiMetricMultiResolutionRegistration"'),
+        ('(Metric "Impact")', '(Metric "Impact" "TransformBendingEnergyPenalty")\n(Metric1Weight 0.001)'),
+        ("(MaximumStepLength 1.0)", '(MaximumStepLength 24)\n(RepeatWhileFolding "true")'),
+        ("PhysicalUnits 32", "PhysicalUnits 8"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    (data / "ParameterMap.txt").write_text(text)
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    undisturbed = run_case(case_of(data, whole))
+    assert "times what the map says" in str(undisturbed.to_json()["stages"][0]["levels"])
+    with pytest.raises(KeyboardInterrupt):
+        run_case(case_of(data, out), observers=[InterruptsAfter(rows)])
+    run_case(case_of(data, out, resume=True))
+    assert (out / "TransformParameters.0.txt").read_bytes() == (whole / "TransformParameters.0.txt").read_bytes()
+
+
 def _other_image(data: Path) -> dict[str, object]:
     image = sitk.ReadImage(str(data / "MovingImage.mha"))
     image[0, 0, 0] = image[0, 0, 0] + 1
