@@ -4,7 +4,7 @@ import typing
 
 import pytest
 
-from elastix_impact.parameters import native, plan
+from elastix_impact.parameters import metric_plan, native, optimizer_plan, plan
 from elastix_impact.parameters.catalog import CATALOG
 from elastix_impact.parameters.catalog.impact import DEFAULT_FEATURE_INTERPOLATION_ORDER
 from elastix_impact.parameters.names import COMPONENTS, nearest_name, parameter_of
@@ -45,9 +45,9 @@ def test_native_tables_name_the_plans_kinds() -> None:
     assert set(native.TRANSFORMS.values()) == kinds
     assert set(native.SAMPLERS.values()) == set(typing.get_args(plan.SamplerKind))
     assert set(native.FIXED_PYRAMIDS.values()) == set(typing.get_args(plan.PyramidKind))
-    assert CATALOG["ImpactDistance"].allowed == typing.get_args(plan.Distance)
-    assert CATALOG["ImpactMode"].allowed == typing.get_args(plan.ImpactMode)
-    assert CATALOG["ASGDParameterEstimationMethod"].allowed == typing.get_args(plan.StepSizeEstimation)
+    assert CATALOG["ImpactDistance"].allowed == typing.get_args(metric_plan.Distance)
+    assert CATALOG["ImpactMode"].allowed == typing.get_args(metric_plan.ImpactMode)
+    assert CATALOG["ASGDParameterEstimationMethod"].allowed == typing.get_args(optimizer_plan.StepSizeEstimation)
     assert CATALOG["AutomaticTransformInitializationMethod"].allowed == typing.get_args(plan.InitialAlignment)
     assert DEFAULT_FEATURE_INTERPOLATION_ORDER in (1, 3)
 
