@@ -74,7 +74,13 @@ def _term_rows(terms: Sequence[TermPlan | None]) -> dict[str, list[str]]:
 
 
 def _metric(plan: MetricPlan) -> str:
-    from elastix_impact.parameters.metric_plan import CorrelationPlan, HistogramPlan, ImpactPlan, MeanSquaresPlan
+    from elastix_impact.parameters.metric_plan import (
+        CorrelationPlan,
+        HistogramPlan,
+        ImpactPlan,
+        LocalCorrelationPlan,
+        MeanSquaresPlan,
+    )
 
     match plan:
         case ImpactPlan():
@@ -85,6 +91,9 @@ def _metric(plan: MetricPlan) -> str:
             return "mean squares"
         case CorrelationPlan():
             return "correlation"
+        case LocalCorrelationPlan():
+            size = f"every {plan.voxel_size:g} mm" if plan.voxel_size else "at every voxel"
+            return f"local correlation {size}, windows of {2 * plan.radius + 1}"
         case _:
             return plan.kind
 

@@ -9,8 +9,8 @@ Distance = Literal["L1", "L2", "Cosine", "L1Cosine", "Dice", "NCC", "DotProduct"
 ImpactMode = Literal["Static", "Jacobian"]
 JacobianGradient = Literal["Exact", "Center"]
 MetricKind = Literal[
-    "Impact", "MeanSquares", "Correlation", "Mattes", "Normalized", "BendingEnergy", "DisplacementMagnitude",
-    "CorrespondingPoints",
+    "Impact", "MeanSquares", "Correlation", "LocalCorrelation", "Mattes", "Normalized", "BendingEnergy",
+    "DisplacementMagnitude", "CorrespondingPoints",
 ]  # fmt: skip
 MutualInformationKind = Literal["Mattes", "Normalized"]
 PenaltyKind = Literal["BendingEnergy", "DisplacementMagnitude", "CorrespondingPoints"]
@@ -70,6 +70,14 @@ class CorrelationPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LocalCorrelationPlan:
+    """LocalNormalizedCorrelation: `voxel_size` mm of its lattice, `radius` of its windows in voxels of the lattice."""
+
+    voxel_size: float
+    radius: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class HistogramPlan:
     """AdvancedMattesMutualInformation (``Mattes``) or NormalizedMutualInformation (``Normalized``)."""
 
@@ -89,4 +97,4 @@ class PenaltyPlan:
     kind: PenaltyKind
 
 
-MetricPlan = ImpactPlan | MeanSquaresPlan | CorrelationPlan | HistogramPlan | PenaltyPlan
+MetricPlan = ImpactPlan | MeanSquaresPlan | CorrelationPlan | LocalCorrelationPlan | HistogramPlan | PenaltyPlan

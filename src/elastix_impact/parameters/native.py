@@ -21,6 +21,7 @@ METRICS: dict[str, MetricKind] = {
     "Impact": "Impact",
     "AdvancedMeanSquares": "MeanSquares",
     "AdvancedNormalizedCorrelation": "Correlation",
+    "LocalNormalizedCorrelation": "LocalCorrelation",
     "AdvancedMattesMutualInformation": "Mattes",
     "NormalizedMutualInformation": "Normalized",
     "TransformBendingEnergyPenalty": "BendingEnergy",
@@ -99,6 +100,7 @@ NOT_BUILT: dict[str, tuple[str, ...]] = {
 """elastix's other components, which itk-elastix is built without."""
 
 NATIVE_ONLY: tuple[str, ...] = (
-    "Adam", "OpenCLFixedGenericImagePyramid", "OpenCLMovingGenericImagePyramid", "OpenCLResampler",
+    "Adam", "LocalNormalizedCorrelation", "OpenCLFixedGenericImagePyramid", "OpenCLMovingGenericImagePyramid",
+    "OpenCLResampler",
 )  # fmt: skip
 """Components that run natively, or as their twins, and not in itk-elastix."""

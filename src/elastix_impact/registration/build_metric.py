@@ -20,12 +20,14 @@ from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.static import StaticImpact
 from elastix_impact.metrics.joint_histogram import JointHistogramMetric
 from elastix_impact.metrics.landmarks import LandmarkDistance
+from elastix_impact.metrics.local_correlation import LocalNormalizedCorrelation
 from elastix_impact.metrics.mean_squares import MeanSquares
 from elastix_impact.metrics.mutual_information import minus_mutual_information, minus_normalized_mutual_information
 from elastix_impact.parameters.metric_plan import (
     CorrelationPlan,
     HistogramPlan,
     ImpactPlan,
+    LocalCorrelationPlan,
     MeanSquaresPlan,
     ModelPlan,
     PenaltyPlan,
@@ -78,6 +80,11 @@ def build_metric(term: TermPlan, images: LevelImages, context: MetricContext) ->
             )
         case CorrelationPlan():
             return NormalizedCorrelation(*pair, moving_order=order)
+        case LocalCorrelationPlan():
+            return LocalNormalizedCorrelation(
+                *pair, sampling_mask=images.sampling_mask, start=context.start,
+                voxel_size=plan.voxel_size, radius=plan.radius,
+            )  # fmt: skip
         case HistogramPlan():
             numbers = asdict(plan)
             criterion = HISTOGRAM_CRITERIA[numbers.pop("kind")]

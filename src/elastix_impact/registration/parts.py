@@ -10,7 +10,7 @@ import torch
 
 from elastix_impact.metrics.base import AbstractMetric
 from elastix_impact.metrics.combine import CombinedMetric, MetricTerm
-from elastix_impact.parameters.metric_plan import PenaltyPlan
+from elastix_impact.parameters.metric_plan import LocalCorrelationPlan, PenaltyPlan
 from elastix_impact.parameters.plan import LevelPlan, PyramidLevelPlan, RegistrationPlan, SamplerPlan, TermPlan
 from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.samplers.joint import JointSampler
@@ -86,7 +86,9 @@ def draws_anew(step: LevelPlan) -> bool:
 
 
 def uses_samples(term: TermPlan) -> bool:
-    """Whether a term is evaluated at a sampler's points: landmarks are not."""
+    """Whether a term is evaluated at a sampler's points: landmarks and lattices are not."""
+    if isinstance(term.metric, LocalCorrelationPlan):
+        return False
     return not (isinstance(term.metric, PenaltyPlan) and term.metric.kind == "CorrespondingPoints")
 
 

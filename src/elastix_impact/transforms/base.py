@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from elastix_impact.geometry.grid import Row
+from elastix_impact.geometry.lattice_points import LatticePoints
 from elastix_impact.geometry.patches import Patches, PatchPoints
 from elastix_impact.typing import Indices, Points, Vector, Weights
 
@@ -75,6 +76,10 @@ class AbstractTransform(ABC):
         """Moving world points (N, K, D) of the points of patches, differentiable with respect to `parameters`."""
         points = patches.points
         return self.map_points(points.flatten(0, 1)).view_as(points)
+
+    def map_lattice(self, lattice: LatticePoints) -> Points:
+        """Moving world points (N, D) of the points of a lattice, differentiable with respect to `parameters`."""
+        return self.map_points(lattice.points)
 
     @abstractmethod
     def spatial_jacobian(self, world_points: Points) -> Float[Tensor, "N D D"]:

@@ -18,6 +18,7 @@ from elastix_impact.geometry.bspline import (
 )
 from elastix_impact.geometry.bspline_hessian import lattice_hessian
 from elastix_impact.geometry.grid import Grid, Row
+from elastix_impact.geometry.lattice_points import LatticePoints, is_parallel, spline_on_lattice
 from elastix_impact.geometry.patches import Patches, PatchPoints, block_rows, block_tables, contract_blocks
 from elastix_impact.typing import Points, Vector
 
@@ -97,6 +98,12 @@ class BSplineTransform(AbstractTransform):
         rows = block_rows([n.clamp(0, size - 1) for n, size in zip(nodes, self.grid.size)], self.grid.size)
         blocks = self.coefficients.T.contiguous().index_select(0, rows.flatten())
         return patches.points + contract_blocks(blocks.view(*rows.shape, self.dimension), matrices)
+
+    def map_lattice(self, lattice: LatticePoints) -> Points:
+        """Displaced points in mm (N, D), differentiable with respect to the parameters."""
+        if not is_parallel(lattice.grid, self.grid):
+            return self.map_points(lattice.points)
+        return lattice.points + spline_on_lattice(self.coefficients, self.grid, self.order, lattice.grid).T
 
     def spatial_jacobian(self, world_points: Points) -> Float[Tensor, "N D D"]:
         """dT/dx (N, D, D), differentiable with respect to the parameters."""

@@ -30,6 +30,16 @@ METRIC_PARAMETERS: tuple[Parameter, ...] = (
         "TransformBendingEnergyPenalty, which later levels keep (ours, not elastix's).",
     ),
     _metric(
+        name="LocalCorrelationVoxelSize", kind="float", default="0", minimum=0,
+        help="Distance in mm, at least, of the points that LocalNormalizedCorrelation compares; 0: the fixed image's "
+        "voxels (ours, not elastix's).",
+    ),
+    _metric(
+        name="LocalCorrelationRadius", kind="int", default="2", minimum=1,
+        help="Windows of LocalNormalizedCorrelation have 2 * radius + 1 of these points per axis (ours, not "
+        "elastix's).",
+    ),
+    _metric(
         name="NumberOfHistogramBins", kind="int", default="32", minimum=4, help="Bins of the joint histogram."
     ),
     _metric(

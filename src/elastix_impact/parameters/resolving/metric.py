@@ -5,6 +5,7 @@ from __future__ import annotations
 from elastix_impact.parameters.metric_plan import (
     CorrelationPlan,
     HistogramPlan,
+    LocalCorrelationPlan,
     MeanSquaresPlan,
     MetricKind,
     MetricPlan,
@@ -24,6 +25,11 @@ def resolve_metric(reader: Reader, kind: MetricKind, level: int, dimension: int)
             return MeanSquaresPlan(use_normalization=reader.boolean("UseNormalization", level))
         case "Correlation":
             return CorrelationPlan()
+        case "LocalCorrelation":
+            return LocalCorrelationPlan(
+                voxel_size=reader.number("LocalCorrelationVoxelSize", level),
+                radius=reader.integer("LocalCorrelationRadius", level),
+            )
         case "Mattes" | "Normalized":
             bins = reader.integer("NumberOfHistogramBins", level)
             return HistogramPlan(

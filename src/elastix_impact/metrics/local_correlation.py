@@ -1,0 +1,135 @@
+"""Local normalised correlation: for images of one modality whose brightness drifts, and for fine deformations."""
+
+from typing import Any, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from elastix_impact.errors import ImageError
+from elastix_impact.geometry.box_sum import box_sum
+from elastix_impact.geometry.domain import Domain
+from elastix_impact.geometry.field import ScalarField
+from elastix_impact.geometry.image import Image
+from elastix_impact.geometry.lattice_points import LatticePoints
+from elastix_impact.transforms.base import AbstractTransform
+from elastix_impact.transforms.straighten import Straightened, lattice_around
+from elastix_impact.typing import Points
+
+from .base import AbstractMetric, MetricValue
+
+NOISE = 0.05
+"""Share of an image's variance that a window must have, about, to count: noise on a constant ground has less."""
+
+
+@final
+class LocalNormalizedCorrelation(AbstractMetric):
+    """Minus the mean, over windows on a lattice, of the squared correlation of f(x) and m(T(x)) in the window.
+
+    Avants, Epstein, Grossman and Gee, "Symmetric diffeomorphic image registration with cross-correlation", Medical
+    Image Analysis 12(1), 2008. In [-1, 0]. It reads both images on a whole lattice of its own at every iteration, and
+    so takes no samples; where the transform is a B-spline after a linear one, its lattice is parallel to the control
+    points, and the spline is evaluated axis by axis.
+
+    Parameters
+    ----------
+    fixed, moving
+        The level's images, in the loop's frame and on its device.
+    moving_mask
+        Where the moving image counts, or None.
+    sampling_mask
+        Which voxels of the fixed image count, bool on its grid, or None.
+    start
+        The transform at the level's start: it says how the lattice lies.
+    voxel_size
+        Distance of the lattice's points in mm, at least; no axis is finer than the fixed image.
+    radius
+        Windows have ``2 * radius + 1`` points per axis.
+
+    Raises
+    ------
+    ImageError
+        If nothing of the fixed image counts.
+    """
+
+    def __init__(
+        self,
+        fixed: Image,
+        moving: Image,
+        moving_mask: Image | None,
+        *,
+        sampling_mask: Tensor | None,
+        start: AbstractTransform,
+        voxel_size: float,
+        radius: int,
+    ) -> None:
+        device = fixed.data.device
+        self._straight = Straightened.of(start)
+        grid = lattice_around(self._straight, fixed.grid, sampling_mask, voxel_size)
+        if grid is None:
+            raise ImageError(
+                "no voxel of the fixed image counts", where=fixed.name, expected="a mask that covers a part of it"
+            )
+        self._lattice = LatticePoints.of(grid, torch.float32, device)
+        self._radius, self._domain = radius, Domain.of(moving.grid, moving_mask, device)
+        places = self._straight.fixed_points(self._lattice.points)
+        mask = None if sampling_mask is None else Image(sampling_mask.to(device), fixed.grid)
+        self._weights = Domain.of(fixed.grid, mask, device).weights(places)
+        self._total = self._weights.sum().clamp_min(1.0)
+        self._fixed = _standardised(fixed).values(places)[:, 0].view(grid.shape)
+        self._moving = _standardised(moving)
+
+    @property
+    def number_of_points(self) -> int:
+        """Points of the lattice."""
+        return len(self._lattice.points)
+
+    def evaluate(self, transform: AbstractTransform, world_points: Points) -> MetricValue:
+        """Minus the mean squared local correlation of all windows of the lattice; `world_points` are not used."""
+        del world_points
+        moving_points = self._straight.rest(transform).map_lattice(self._lattice)
+        weights = self._weights * self._domain.weights(moving_points)
+        moving = self._moving.values(moving_points)[:, 0].view_as(self._fixed)
+        value = _LocalCorrelation.apply(moving, self._fixed, weights.view_as(self._fixed), self._radius)
+        return MetricValue(value, weights.sum() / self._total, {})
+
+
+def _standardised(image: Image) -> ScalarField:
+    """The image with mean 0 and variance 1, for linear interpolation."""
+    data = image.data.float()
+    spread = data.std().clamp_min(torch.finfo(torch.float32).tiny)
+    return ScalarField.from_volume((data - data.mean()) / spread, image.grid, 1)
+
+
+Values = Float[Tensor, "*spatial"]
+
+
+class _LocalCorrelation(torch.autograd.Function):
+    """Minus the mean of cov^2 / (var var + noise) over the windows of which at least half counts.
+
+    The gradient by the moving values is written down: autograd's keeps a dozen volumes and takes three times as long.
+    The tests compare both.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, moving: Tensor, fixed: Tensor, weights: Tensor, radius: int) -> Tensor:
+        f, m = fixed * weights, moving * weights
+        sums = box_sum(torch.stack([weights, f, m, f * fixed, m * moving, f * moving]), radius)
+        count = sums[0].clamp_min(1.0)
+        f_mean, m_mean, ff, mm, fm = sums[1:] / count
+        ff, mm, fm = (ff - f_mean * f_mean).clamp_min(0), (mm - m_mean * m_mean).clamp_min(0), fm - f_mean * m_mean
+        counts = (weights > 0) & (count * 2 >= (2 * radius + 1) ** fixed.ndim)
+        denominator = ff * mm + NOISE**2
+        share = counts / counts.sum().clamp_min(1)
+        ctx.save_for_backward(moving, fixed, weights, f_mean, m_mean, ff, fm, denominator, share / count)
+        ctx.radius = radius
+        return -(fm * fm / denominator * share).sum()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        moving, fixed, weights, f_mean, m_mean, ff, fm, denominator, share = ctx.saved_tensors
+        a = 2 * share * fm / denominator
+        b = a * fm * ff / denominator
+        of_f, of_m, constant = box_sum(torch.stack([a, b, b * m_mean - a * f_mean]), ctx.radius)
+        return -gradients[0] * weights * (fixed * of_f - moving * of_m + constant), None, None, None
