@@ -4,7 +4,7 @@ import importlib
 import pkgutil
 
 import torch
-from metric_contract import GRIDS, MetricContract, image, random, sample_points
+from metric_contract import GRIDS, MetricContract, image, random, sample_points, transforms
 
 import elastix_impact.metrics as room
 from elastix_impact.geometry.image import Image
@@ -16,6 +16,7 @@ from elastix_impact.metrics.displacement import DisplacementMagnitude
 from elastix_impact.metrics.histogram import HistogramSettings
 from elastix_impact.metrics.joint_histogram import Criterion, JointHistogramMetric
 from elastix_impact.metrics.landmarks import LandmarkDistance
+from elastix_impact.metrics.local_correlation import LocalNormalizedCorrelation
 from elastix_impact.metrics.mean_squares import MeanSquares
 from elastix_impact.metrics.mutual_information import minus_mutual_information, minus_normalized_mutual_information
 
@@ -37,6 +38,18 @@ class TestNormalizedCorrelation(MetricContract):
     def make(self, dimension: int, moving_mask: Image | None, dtype: torch.dtype = torch.float64) -> AbstractMetric:
         fixed, moving = image(dimension, 1, dtype), image(dimension, 2, dtype)
         return NormalizedCorrelation(fixed, moving, moving_mask, moving_order=3, fixed_order=3)
+
+
+class TestLocalNormalizedCorrelation(MetricContract):
+    """It compares on a lattice of its own."""
+
+    reads_samples = False
+
+    def make(self, dimension: int, moving_mask: Image | None, dtype: torch.dtype = torch.float64) -> AbstractMetric:
+        return LocalNormalizedCorrelation(
+            image(dimension, 1, dtype), image(dimension, 2, dtype), moving_mask, sampling_mask=None,
+            start=transforms(dimension)["spline"], voxel_size=0.0, radius=1, moving_order=3,
+        )  # fmt: skip
 
 
 def of_histogram(

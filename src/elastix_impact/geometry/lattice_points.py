@@ -31,6 +31,7 @@ class LatticePoints:
         return LatticePoints(grid, grid.world_points(torch.float64).to(dtype).to(device))
 
 
+@lru_cache(maxsize=16)
 def is_parallel(lattice: Grid, control: Grid) -> bool:
     """Whether the axes of two grids are the same, so that splines on one are separable on the other."""
     linear = (control.matrix(Frame.WORLD, Frame.INDEX) @ lattice.matrix(Frame.INDEX, Frame.WORLD))[:-1, :-1]

@@ -63,9 +63,9 @@ class ImagePair:
     def __init__(
         self, fixed: Image, moving: Image, moving_mask: Image | None, *, fixed_order: int, moving_order: int
     ) -> None:
-        _check_orders(fixed_order, moving_order)
-        self._fixed = _field(fixed, fixed_order)
-        self._moving = _field(moving, moving_order)
+        check_orders(fixed_order, moving_order)
+        self._fixed = image_field(fixed, fixed_order)
+        self._moving = image_field(moving, moving_order)
         self._domain = Domain.of(moving.grid, moving_mask, moving.data.device)
 
     def sample(self, transform: AbstractTransform, world_points: Points) -> Samples:
@@ -96,7 +96,14 @@ def intensity_range(image: Image, mask: Image | None) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def _check_orders(fixed_order: int, moving_order: int) -> None:
+def check_orders(fixed_order: int, moving_order: int) -> None:
+    """Refuse interpolation orders that a metric can't use.
+
+    Raises
+    ------
+    InputError
+        If one does not exist, or has no derivative.
+    """
     if moving_order not in (1, 2, 3):
         raise InputError(
             f"the moving image can't be interpolated with order {moving_order}: a metric needs its derivative",
@@ -112,7 +119,7 @@ def _check_orders(fixed_order: int, moving_order: int) -> None:
         )
 
 
-def _field(image: Image, order: int) -> ScalarField:
+def image_field(image: Image, order: int) -> ScalarField:
     """The image for interpolation, mirrored at the outermost voxels' centres, as splines of any order are there.
 
     A field of order 1 holds its values beyond these centres, hence the rim of one voxel; mirroring is what

@@ -1,5 +1,6 @@
 """Local normalised correlation: for images of one modality whose brightness drifts, and for fine deformations."""
 
+from dataclasses import replace
 from typing import Any, final
 
 import torch
@@ -9,7 +10,6 @@ from torch import Tensor
 from elastix_impact.errors import ImageError
 from elastix_impact.geometry.box_sum import box_sum
 from elastix_impact.geometry.domain import Domain
-from elastix_impact.geometry.field import ScalarField
 from elastix_impact.geometry.image import Image
 from elastix_impact.geometry.lattice_points import LatticePoints
 from elastix_impact.transforms.base import AbstractTransform
@@ -17,7 +17,9 @@ from elastix_impact.transforms.straighten import Straightened, lattice_around
 from elastix_impact.typing import Points
 
 from .base import AbstractMetric, MetricValue
+from .image_pair import check_orders, image_field
 
+TINY = torch.finfo(torch.float32).tiny
 NOISE = 0.05
 """Share of an image's variance that a window must have, about, to count: noise on a constant ground has less."""
 
@@ -25,6 +27,8 @@ NOISE = 0.05
 @final
 class LocalNormalizedCorrelation(AbstractMetric):
     """Minus the mean, over windows on a lattice, of the squared correlation of f(x) and m(T(x)) in the window.
+
+    Windows in which the fixed image is constant do not count.
 
     Avants, Epstein, Grossman and Gee, "Symmetric diffeomorphic image registration with cross-correlation", Medical
     Image Analysis 12(1), 2008. In [-1, 0]. It reads both images on a whole lattice of its own at every iteration, and
@@ -45,11 +49,15 @@ class LocalNormalizedCorrelation(AbstractMetric):
         Distance of the lattice's points in mm, at least; no axis is finer than the fixed image.
     radius
         Windows have ``2 * radius + 1`` points per axis.
+    moving_order
+        Interpolation order of the moving image, 1 to 3; the fixed one is read linearly, once.
 
     Raises
     ------
     ImageError
         If nothing of the fixed image counts.
+    InputError
+        If an order does not exist.
     """
 
     def __init__(
@@ -62,7 +70,9 @@ class LocalNormalizedCorrelation(AbstractMetric):
         start: AbstractTransform,
         voxel_size: float,
         radius: int,
+        moving_order: int = 1,
     ) -> None:
+        check_orders(1, moving_order)
         device = fixed.data.device
         self._straight = Straightened.of(start)
         grid = lattice_around(self._straight, fixed.grid, sampling_mask, voxel_size)
@@ -70,14 +80,14 @@ class LocalNormalizedCorrelation(AbstractMetric):
             raise ImageError(
                 "no voxel of the fixed image counts", where=fixed.name, expected="a mask that covers a part of it"
             )
-        self._lattice = LatticePoints.of(grid, torch.float32, device)
+        self._lattice = LatticePoints.of(grid, fixed.data.dtype, device)
         self._radius, self._domain = radius, Domain.of(moving.grid, moving_mask, device)
         places = self._straight.fixed_points(self._lattice.points)
         mask = None if sampling_mask is None else Image(sampling_mask.to(device), fixed.grid)
         self._weights = Domain.of(fixed.grid, mask, device).weights(places)
         self._total = self._weights.sum().clamp_min(1.0)
-        self._fixed = _standardised(fixed).values(places)[:, 0].view(grid.shape)
-        self._moving = _standardised(moving)
+        self._fixed = image_field(_standardised(fixed), 1).values(places)[:, 0].view(grid.shape)
+        self._moving = image_field(_standardised(moving), moving_order)
 
     @property
     def number_of_points(self) -> int:
@@ -94,11 +104,11 @@ class LocalNormalizedCorrelation(AbstractMetric):
         return MetricValue(value, weights.sum() / self._total, {})
 
 
-def _standardised(image: Image) -> ScalarField:
-    """The image with mean 0 and variance 1, for linear interpolation."""
-    data = image.data.float()
-    spread = data.std().clamp_min(torch.finfo(torch.float32).tiny)
-    return ScalarField.from_volume((data - data.mean()) / spread, image.grid, 1)
+def _standardised(image: Image) -> Image:
+    """The image with mean 0 and variance 1, or all 0."""
+    centred = image.data - image.data.mean()
+    spread = centred.square().mean().sqrt()
+    return replace(image, data=torch.where(spread > 0, centred / spread.clamp_min(TINY), 0.0))
 
 
 Values = Float[Tensor, "*spatial"]
@@ -106,6 +116,8 @@ Values = Float[Tensor, "*spatial"]
 
 class _LocalCorrelation(torch.autograd.Function):
     """Minus the mean of cov^2 / (var var + noise) over the windows of which at least half counts.
+
+    A window counts by what the fixed image shows in it, so that empty background does not dilute the mean.
 
     The gradient by the moving values is written down: autograd's keeps a dozen volumes and takes three times as long.
     The tests compare both.
@@ -118,9 +130,10 @@ class _LocalCorrelation(torch.autograd.Function):
         count = sums[0].clamp_min(1.0)
         f_mean, m_mean, ff, mm, fm = sums[1:] / count
         ff, mm, fm = (ff - f_mean * f_mean).clamp_min(0), (mm - m_mean * m_mean).clamp_min(0), fm - f_mean * m_mean
-        counts = (weights > 0) & (count * 2 >= (2 * radius + 1) ** fixed.ndim)
+        whole = (weights > 0) & (count * 2 >= (2 * radius + 1) ** fixed.ndim)
+        counts = whole * (ff * ff / (ff * ff + NOISE**2))
         denominator = ff * mm + NOISE**2
-        share = counts / counts.sum().clamp_min(1)
+        share = counts / counts.sum().clamp_min(TINY)
         ctx.save_for_backward(moving, fixed, weights, f_mean, m_mean, ff, fm, denominator, share / count)
         ctx.radius = radius
         return -(fm * fm / denominator * share).sum()

@@ -1,0 +1,104 @@
+"""Local correlation against windows summed one by one, and what it is blind to."""
+
+import pytest
+import torch
+from metric_contract import GRIDS, image, transforms
+
+from elastix_impact.errors import ImageError
+from elastix_impact.geometry.image import Image
+from elastix_impact.metrics.local_correlation import NOISE, LocalNormalizedCorrelation
+from elastix_impact.transforms.affine import AffineTransform
+from elastix_impact.transforms.composite import CompositeTransform
+from elastix_impact.transforms.straighten import Straightened, lattice_around
+
+RADIUS = 2
+NO_POINTS = torch.zeros(0, 3, dtype=torch.float64)
+STILL = AffineTransform(torch.cat([torch.eye(3).flatten(), torch.zeros(3)]).double(), (0.0, 0.0, 0.0))
+
+
+def correlation(fixed: Image, moving: Image, start=STILL, mask=None, moving_mask=None) -> LocalNormalizedCorrelation:
+    return LocalNormalizedCorrelation(
+        fixed, moving, moving_mask, sampling_mask=mask, start=start, voxel_size=0.0, radius=RADIUS
+    )
+
+
+def by_hand(fixed: torch.Tensor, moving: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The mean squared correlation of all windows, one after the other; images of mean 0 and variance 1."""
+    found, shares, size = [], [], fixed.shape
+    for place in torch.cartesian_prod(*(torch.arange(n) for n in size)).tolist():
+        if weights[tuple(place)] == 0:
+            continue
+        window = tuple(slice(max(0, p - RADIUS), p + RADIUS + 1) for p in place)
+        w = weights[window].flatten()
+        if w.sum() * 2 < (2 * RADIUS + 1) ** 3:
+            continue
+        f, m = fixed[window].flatten()[w > 0], moving[window].flatten()[w > 0]
+        f, m = f - f.mean(), m - m.mean()
+        found.append((f * m).mean() ** 2 / ((f * f).mean() * (m * m).mean() + NOISE**2))
+        shares.append((f * f).mean() ** 2 / ((f * f).mean() ** 2 + NOISE**2))
+    return torch.stack(found).dot(torch.stack(shares)) / torch.stack(shares).sum()
+
+
+def standardised(values: torch.Tensor) -> torch.Tensor:
+    return (values - values.mean()) / values.std(correction=0)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_it_is_the_mean_over_windows(masked: bool) -> None:
+    fixed, moving = image(3, 1), image(3, 2)
+    mask = torch.ones(fixed.data.shape, dtype=torch.bool)
+    if masked:
+        mask[:, :5, 4:9] = False
+    measured = correlation(fixed, moving, mask=mask if masked else None).evaluate(STILL, NO_POINTS)
+    expected = by_hand(standardised(fixed.data), standardised(moving.data), mask.double())
+    torch.testing.assert_close(-measured.value, expected, rtol=1e-6, atol=1e-9)
+    assert float(measured.valid_fraction) == 1.0
+
+
+def test_brightness_and_contrast_that_drift_change_little() -> None:
+    fixed = image(3, 1)
+    drift = torch.linspace(1, 2, fixed.data.shape[2], dtype=torch.float64)
+    drifted = Image(-300 * drift + fixed.data * drift, fixed.grid)
+    other = float(correlation(fixed, image(3, 2)).evaluate(STILL, NO_POINTS).value)
+    assert float(correlation(fixed, drifted).evaluate(STILL, NO_POINTS).value) < -0.8
+    assert other > -0.4
+
+
+def test_a_constant_image_has_no_correlation_and_no_gradient() -> None:
+    fixed = image(3, 1)
+    flat = Image(torch.full_like(fixed.data, 7.0), fixed.grid)
+    leaf = STILL.parameters.clone().requires_grad_()
+    measured = correlation(fixed, flat).evaluate(STILL.with_parameters(leaf), NO_POINTS)
+    assert float(measured.value.detach()) == 0.0
+    assert not torch.autograd.grad(measured.value, leaf)[0].any()
+
+
+def test_after_a_linear_transform_the_lattice_follows_the_control_points() -> None:
+    """The lattice between both parts sees the same pairs of points as the whole transform does."""
+    whole = transforms(3)["composed"]
+    assert isinstance(whole, CompositeTransform)
+    straight = Straightened.of(whole)
+    grid = lattice_around(straight, GRIDS[3], None, 0.0)
+    assert grid is not None
+    between = grid.world_points()
+    mapped = whole.map_points(straight.fixed_points(between))
+    torch.testing.assert_close(straight.rest(whole).map_points(between), mapped, rtol=0, atol=1e-9)
+    index_points = GRIDS[3].to_index(straight.fixed_points(between))
+    size = torch.tensor(GRIDS[3].size, dtype=torch.float64)
+    assert float(index_points.amin()) < 0.5  # it covers the fixed image
+    assert bool((index_points.amax(0) > size - 1.5).all())
+
+
+def test_the_lattice_is_as_wide_as_the_mask_and_as_fine_as_asked() -> None:
+    mask = torch.zeros(GRIDS[3].shape, dtype=torch.bool)
+    mask[2:8, 3:9, 4:14] = True
+    grid = lattice_around(Straightened.of(STILL), GRIDS[3], mask, 2.6)
+    assert grid is not None
+    assert grid.spacing == (2.6, 2.6, 3.0)
+    assert grid.size == (7, 5, 6)
+
+
+def test_nothing_to_compare_is_an_error() -> None:
+    fixed = image(3, 1)
+    with pytest.raises(ImageError, match="no voxel of the fixed image counts"):
+        correlation(fixed, fixed, mask=torch.zeros(fixed.data.shape, dtype=torch.bool))
