@@ -92,9 +92,13 @@ class HistogramPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class PenaltyPlan:
-    """A term that compares no intensities; ``CorrespondingPoints`` needs landmarks and draws no samples."""
+    """A term that compares no intensities; ``CorrespondingPoints`` needs landmarks and draws no samples.
+
+    `at_control_points`: a ``BendingEnergy`` that is summed there instead of at samples.
+    """
 
     kind: PenaltyKind
+    at_control_points: bool = False
 
 
 MetricPlan = ImpactPlan | MeanSquaresPlan | CorrelationPlan | LocalCorrelationPlan | HistogramPlan | PenaltyPlan

@@ -20,6 +20,7 @@ from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.static import StaticImpact
 from elastix_impact.metrics.joint_histogram import JointHistogramMetric
 from elastix_impact.metrics.landmarks import LandmarkDistance
+from elastix_impact.metrics.lattice_bending import LatticeBendingEnergy
 from elastix_impact.metrics.local_correlation import LocalNormalizedCorrelation
 from elastix_impact.metrics.mean_squares import MeanSquares
 from elastix_impact.metrics.mutual_information import minus_mutual_information, minus_normalized_mutual_information
@@ -93,13 +94,16 @@ def build_metric(term: TermPlan, images: LevelImages, context: MetricContext) ->
                 *pair, fixed_mask=images.fixed_mask, criterion=criterion, settings=settings, moving_order=order
             )
         case PenaltyPlan():
-            return _penalty(plan, images, context.landmarks)
+            return _penalty(plan, images, context)
         case _:
             assert_never(plan)
 
 
-def _penalty(plan: PenaltyPlan, images: LevelImages, landmarks: Landmarks | None) -> AbstractMetric:
+def _penalty(plan: PenaltyPlan, images: LevelImages, context: MetricContext) -> AbstractMetric:
+    landmarks = context.landmarks
     match plan.kind:
+        case "BendingEnergy" if plan.at_control_points:
+            return LatticeBendingEnergy(context.start)
         case "BendingEnergy":
             return BendingEnergy(images.moving_mask)
         case "DisplacementMagnitude":

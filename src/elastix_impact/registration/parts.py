@@ -89,7 +89,9 @@ def uses_samples(term: TermPlan) -> bool:
     """Whether a term is evaluated at a sampler's points: landmarks and lattices are not."""
     if isinstance(term.metric, LocalCorrelationPlan):
         return False
-    return not (isinstance(term.metric, PenaltyPlan) and term.metric.kind == "CorrespondingPoints")
+    if not isinstance(term.metric, PenaltyPlan):
+        return True
+    return term.metric.kind != "CorrespondingPoints" and not term.metric.at_control_points
 
 
 def build_all_images(

@@ -40,6 +40,11 @@ METRIC_PARAMETERS: tuple[Parameter, ...] = (
         "elastix's).",
     ),
     _metric(
+        name="BendingEnergyAtControlPoints", kind="bool", default="false",
+        help="Whether TransformBendingEnergyPenalty is the mean over all control points instead of over samples: "
+        "cheaper, and without noise (ours, not elastix's).",
+    ),
+    _metric(
         name="NumberOfHistogramBins", kind="int", default="32", minimum=4, help="Bins of the joint histogram."
     ),
     _metric(

@@ -41,7 +41,9 @@ def resolve_metric(reader: Reader, kind: MetricKind, level: int, dimension: int)
                 fixed_limit_range_ratio=reader.number("FixedLimitRangeRatio", level),
                 moving_limit_range_ratio=reader.number("MovingLimitRangeRatio", level),
             )
-        case "BendingEnergy" | "DisplacementMagnitude" | "CorrespondingPoints":
+        case "BendingEnergy":
+            return PenaltyPlan(kind=kind, at_control_points=reader.boolean("BendingEnergyAtControlPoints", level))
+        case "DisplacementMagnitude" | "CorrespondingPoints":
             return PenaltyPlan(kind=kind)
 
 
