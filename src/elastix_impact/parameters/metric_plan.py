@@ -10,10 +10,10 @@ ImpactMode = Literal["Static", "Jacobian"]
 JacobianGradient = Literal["Exact", "Center"]
 MetricKind = Literal[
     "Impact", "MeanSquares", "Correlation", "LocalCorrelation", "Mattes", "Normalized", "BendingEnergy",
-    "DisplacementMagnitude", "CorrespondingPoints",
+    "DisplacementMagnitude", "CorrespondingPoints", "Folding",
 ]  # fmt: skip
 MutualInformationKind = Literal["Mattes", "Normalized"]
-PenaltyKind = Literal["BendingEnergy", "DisplacementMagnitude", "CorrespondingPoints"]
+PenaltyKind = Literal["BendingEnergy", "DisplacementMagnitude", "CorrespondingPoints", "Folding"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,11 +94,18 @@ class HistogramPlan:
 class PenaltyPlan:
     """A term that compares no intensities; ``CorrespondingPoints`` needs landmarks and draws no samples.
 
-    `at_control_points`: a ``BendingEnergy`` that is summed there instead of at samples.
+    `at_control_points`: a ``BendingEnergy`` that is summed there instead of at samples. `threshold`: to which share of
+    its volume a place may shrink before ``Folding`` counts it.
     """
 
     kind: PenaltyKind
     at_control_points: bool = False
+    threshold: float = 0.0
+
+    @property
+    def uses_samples(self) -> bool:
+        """Whether it is evaluated at a sampler's points."""
+        return self.kind in ("BendingEnergy", "DisplacementMagnitude") and not self.at_control_points
 
 
 MetricPlan = ImpactPlan | MeanSquaresPlan | CorrelationPlan | LocalCorrelationPlan | HistogramPlan | PenaltyPlan

@@ -25,6 +25,7 @@ METRICS: dict[str, MetricKind] = {
     "AdvancedMattesMutualInformation": "Mattes",
     "NormalizedMutualInformation": "Normalized",
     "TransformBendingEnergyPenalty": "BendingEnergy",
+    "TransformFoldingPenalty": "Folding",
     "DisplacementMagnitudePenalty": "DisplacementMagnitude",
     "CorrespondingPointsEuclideanDistanceMetric": "CorrespondingPoints",
 }
@@ -101,6 +102,6 @@ NOT_BUILT: dict[str, tuple[str, ...]] = {
 
 NATIVE_ONLY: tuple[str, ...] = (
     "Adam", "LocalNormalizedCorrelation", "OpenCLFixedGenericImagePyramid", "OpenCLMovingGenericImagePyramid",
-    "OpenCLResampler",
+    "OpenCLResampler", "TransformFoldingPenalty",
 )  # fmt: skip
 """Components that run natively, or as their twins, and not in itk-elastix."""

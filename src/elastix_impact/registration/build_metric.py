@@ -12,6 +12,7 @@ from elastix_impact.metrics.base import AbstractMetric
 from elastix_impact.metrics.bending import BendingEnergy
 from elastix_impact.metrics.correlation import NormalizedCorrelation
 from elastix_impact.metrics.displacement import DisplacementMagnitude
+from elastix_impact.metrics.folding import FoldingPenalty
 from elastix_impact.metrics.histogram import HistogramSettings
 from elastix_impact.metrics.impact.features import FeatureSink, ModelInput
 from elastix_impact.metrics.impact.inputs import ImpactInputs
@@ -106,6 +107,8 @@ def _penalty(plan: PenaltyPlan, images: LevelImages, context: MetricContext) -> 
             return LatticeBendingEnergy(context.start)
         case "BendingEnergy":
             return BendingEnergy(images.moving_mask)
+        case "Folding":
+            return FoldingPenalty(context.start, plan.threshold)
         case "DisplacementMagnitude":
             return DisplacementMagnitude(images.moving_mask)
         case "CorrespondingPoints":

@@ -87,11 +87,9 @@ def draws_anew(step: LevelPlan) -> bool:
 
 def uses_samples(term: TermPlan) -> bool:
     """Whether a term is evaluated at a sampler's points: landmarks and lattices are not."""
-    if isinstance(term.metric, LocalCorrelationPlan):
-        return False
-    if not isinstance(term.metric, PenaltyPlan):
-        return True
-    return term.metric.kind != "CorrespondingPoints" and not term.metric.at_control_points
+    if isinstance(term.metric, PenaltyPlan):
+        return term.metric.uses_samples
+    return not isinstance(term.metric, LocalCorrelationPlan)
 
 
 def build_all_images(

@@ -45,6 +45,11 @@ METRIC_PARAMETERS: tuple[Parameter, ...] = (
         "cheaper, and without noise (ours, not elastix's).",
     ),
     _metric(
+        name="FoldingThreshold", kind="float", default="0.3", above=0,
+        help="To which share of its volume a place may shrink before TransformFoldingPenalty counts it (ours, not "
+        "elastix's).",
+    ),
+    _metric(
         name="NumberOfHistogramBins", kind="int", default="32", minimum=4, help="Bins of the joint histogram."
     ),
     _metric(

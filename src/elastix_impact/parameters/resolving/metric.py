@@ -43,6 +43,8 @@ def resolve_metric(reader: Reader, kind: MetricKind, level: int, dimension: int)
             )
         case "BendingEnergy":
             return PenaltyPlan(kind=kind, at_control_points=reader.boolean("BendingEnergyAtControlPoints", level))
+        case "Folding":
+            return PenaltyPlan(kind=kind, threshold=reader.number("FoldingThreshold", level))
         case "DisplacementMagnitude" | "CorrespondingPoints":
             return PenaltyPlan(kind=kind)
 
