@@ -73,7 +73,7 @@ def test_list_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_two_dimensional_pair_can_not_have_a_volume_s_preset(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="rigid or mind-only"):
+    with pytest.raises(Exception, match="rigid, mind-only or mono"):
         write_preset(PRESETS["mr-ct"], FLAT, tmp_path)
 
 
@@ -117,7 +117,7 @@ def test_images_that_overlap_little_get_no_affine_stage_and_a_stiffer_deformatio
     spline = resolve(parse_parameter_text(preset_texts(PRESETS["mind-only"], part)[-1][1], "map.txt")).plan
     assert spline is not None
     assert all(level.sample_where_both_see and level.repeat_while_folding for level in spline.levels)
-    assert [term.weight for term in spline.levels[0].terms] == [1.0, 200.0, 1.0]
+    assert [term.weight for term in spline.levels[0].terms] == [1.0, 200.0, 30.0, 1.0]
 
 
 def test_a_small_moving_image_inside_the_fixed_one_is_not_far_apart(tmp_path: Path) -> None:

@@ -29,8 +29,20 @@ STRONG_BENDING = 0.8
 FEW_CONTROL_POINTS = 13
 """... the control points along the longest side, about."""
 
-FURTHER_METRICS = {"mind": ' "AdvancedMattesMutualInformation"'}
-"""Metrics beside IMPACT and the bending energy, by stage."""
+MOST_LATTICE_POINTS = {2: 512, 3: 120}
+"""Points along the longest side, at the last level, of the lattice on which the preset mono compares, per dimension."""
+
+FINE_SPACING = 2
+"""Its control points are so many of the lattice's voxels apart at the last level."""
+
+FINE_BENDING = 0.12
+"""Its weight of the bending energy in units of the control points' distance squared, before it grows."""
+
+RATE = 0.1
+"""First step of the preset mono's optimiser in units of the control points' distance."""
+
+LINEAR = ("rigid", "affine")
+"""The stages without a deformation."""
 
 LEAST_OVERLAP_FOR_SCALES = 0.5
 """Share of the fixed image's box inside the moving one's below which a preset has no affine stage and a stiffer
@@ -58,6 +70,8 @@ PRESETS: dict[str, Preset] = {
         Preset("mind-only", "anything, nothing to download: rigid, affine, then a deformation by MIND and mutual "
                "information",
                ("rigid", "affine", "mind")),
+        Preset("mono", "one modality and contrast, two people or one: rigid, affine, then a fine deformation by local "
+               "correlation", ("rigid", "affine", "mono")),
         Preset("ct-ct", "CT and CT of one person: rigid, then a deformation by TotalSegmentator's features",
                ("rigid", "ct_ct"), ("TS/M730",), (3,)),
         Preset("ct-cbct", "CT and cone-beam CT: rigid, then IMPACT's authors' choice, Jacobian mode",
@@ -110,6 +124,12 @@ class PairFacts:
         return max(GRID_SPACING_VOXELS * self.finest_voxel, float(f"{self.longest_extent / most:.2g}"))
 
     @property
+    def lattice_voxel(self) -> float:
+        """Distance in mm of the points that the preset mono compares at the last level."""
+        most = MOST_LATTICE_POINTS[len(self.fixed_spacing)]
+        return float(f"{max(min(self.fixed_spacing), self.longest_extent / most):.2g}")
+
+    @property
     def bending(self) -> float:
         """Weight of the bending energy, before it grows."""
         share = BENDING if self.overlap >= LEAST_OVERLAP_FOR_SCALES else STRONG_BENDING
@@ -134,19 +154,19 @@ def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
     stages = [stage for stage in preset.stages if stage != "affine" or facts.overlap >= LEAST_OVERLAP_FOR_SCALES]
     texts: list[tuple[str, str]] = []
     for number, stage in enumerate(stages):
-        numbers = _numbers(facts) | {"is_last": _truth(number + 1 == len(stages))}
-        numbers["further"] = FURTHER_METRICS.get(stage, "")
-        linear = stage in ("rigid", "affine")
-        metrics = 1 if linear else 2 + numbers["further"].count(" ")
-        numbers["samplers"] = ' "RandomCoordinate"' * metrics
-        parts = [_template(stage), *([] if linear else [_template("spline")]), _template("common")]
+        numbers = _numbers(facts, stage) | {"is_last": _truth(number + 1 == len(stages))}
+        parts = [_template(stage), *([] if stage in LINEAR else [_template("spline")]), _template("common")]
         heading = f"// elastix-impact preset {preset.name}, stage {number + 1} of {len(stages)}: {preset.title}.\n"
         texts.append((f"{number}_{stage}.txt", heading + "".join(Template(part).substitute(numbers) for part in parts)))
     return texts
 
 
-def _numbers(facts: PairFacts) -> dict[str, str]:
-    dimension, voxel = len(facts.fixed_spacing), facts.finest_voxel
+def _numbers(facts: PairFacts, stage: str) -> dict[str, str]:
+    dimension, voxel, spacing, bending = len(facts.fixed_spacing), facts.finest_voxel, facts.grid_spacing, facts.bending
+    if stage == "mono":
+        voxel = facts.lattice_voxel
+        spacing = FINE_SPACING * voxel
+        bending = FINE_BENDING * spacing**2
     sizes = [voxel * level for level in LEVELS_MM]
     coarse, middle, fine = (_row([size] * dimension) for size in sizes)
     return {
@@ -155,11 +175,14 @@ def _numbers(facts: PairFacts) -> dict[str, str]:
         "moving_schedule": _row([factor for size in sizes for factor in _factors(size, facts.moving_spacing)]),
         "initialise": _truth(facts.far_apart),
         "default_pixel_value": f"{facts.lowest_intensity:g}",
-        "grid_spacing": _row([facts.grid_spacing] * dimension),
+        "grid_spacing": _row([spacing] * dimension),
         "grid_schedule": _row([level for level in LEVELS_MM for _ in range(dimension)]),
         "step": f"{voxel:g}",
-        "bending": f"{facts.bending:.2g}",
+        "bending": f"{bending:.2g}",
+        "optimizer": "Adam" if stage == "mono" else "AdaptiveStochasticGradientDescent",
+        "rate": f"{RATE * spacing:.2g}",
         "whole": _row([0] * dimension),
+        "lattice": _row(sizes),
         "coarse": coarse, "middle": middle, "fine": fine,
         "mind_channels": str(MIND_CHANNELS[dimension]),
     }  # fmt: skip

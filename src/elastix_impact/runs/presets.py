@@ -91,7 +91,7 @@ def write_preset(preset: Preset, facts: PairFacts, folder: Path) -> tuple[Path, 
     if dimension not in preset.dimensions:
         raise InputError(
             f"the preset {preset.name} is for 3-D images, these have {dimension} dimensions",
-            remedy="Take the preset rigid or mind-only",
+            remedy="Take the preset rigid, mind-only or mono",
         )
     texts = preset_texts(preset, facts)
     with output_errors(folder):
