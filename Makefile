@@ -7,8 +7,9 @@ DEVELOPMENT := $(VENV)/.development
 DEMO ?= Demo
 BUILD_IMAGE ?= $(if $(shell command -v docker),docker build,buildah bud)
 IMAGE_OPTIONS ?=
+PEERS ?=
 
-.PHONY: demo test lint format bench wheel image test-image clean
+.PHONY: demo test lint format bench peers wheel image test-image clean
 
 demo: $(RUNTIME)  ## make a phantom pair and MIND models, register them, print the landmark error
 	$(BIN)/elastix-impact demo $(DEMO)
@@ -28,6 +29,9 @@ format: $(DEVELOPMENT)
 
 bench: $(DEVELOPMENT)  ## accuracy, time and memory beside itk-elastix on the same data (needs ../shared)
 	$(BIN)/python -m benchmarks
+
+peers: $(DEVELOPMENT)  ## ours beside elastix, ANTs, greedy and convexAdam on the same pairs (needs ../shared; hours), PEERS="--pairs brain"
+	$(BIN)/python -m benchmarks.peers $(PEERS)
 
 wheel: | $(BIN)/python  ## the package as one file, beside the Dockerfile
 	rm -f docker/elastix_impact-*.whl
