@@ -9,13 +9,16 @@ BUILD_IMAGE ?= $(if $(shell command -v docker),docker build,buildah bud)
 IMAGE_OPTIONS ?=
 PEERS ?=
 
-.PHONY: demo test lint format bench peers wheel image test-image clean
+.PHONY: demo test test-slow lint format bench peers wheel image test-image clean
 
 demo: $(RUNTIME)  ## make a phantom pair and MIND models, register them, print the landmark error
 	$(BIN)/elastix-impact demo $(DEMO)
 
 test: $(DEVELOPMENT)  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-slow: $(DEVELOPMENT)  ## run the tests that take minutes each
+	$(BIN)/python -m pytest -m slow
 
 lint: $(DEVELOPMENT)  ## style, types, and who may import whom
 	$(BIN)/ruff check src tests benchmarks tools

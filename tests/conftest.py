@@ -4,7 +4,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "2")  # before torch: more threads than free cores wait for each other
+# Before torch. More threads than free cores wait for each other, so a worker beside others has one; and a thread that
+# waits leaves its core to the others.
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 import pytest
 import torch
@@ -19,7 +22,7 @@ TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 def _strict_torch() -> Iterator[None]:
     torch.manual_seed(0)
     threads = torch.get_num_threads()
-    torch.set_num_threads(2)
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     yield
     torch.set_num_threads(threads)
 

@@ -18,7 +18,8 @@ from elastix_impact.registration.register import register
 CASES = [
     ("static_m730", "mono", (1, 2, 3)), ("static_m730", "multi", (1, 2, 3)),
     ("static_mind", "mono", (1, 2, 3)), ("static_mind", "multi", (1, 2, 3)),
-    ("jacobian_m730", "mono", (1,)), ("jacobian_encoder", "mono", (1,)), ("jacobian_encoder", "multi", (1,)),
+    pytest.param("jacobian_m730", "mono", (1,), marks=pytest.mark.slow), ("jacobian_encoder", "mono", (1,)),
+    pytest.param("jacobian_encoder", "multi", (1,), marks=pytest.mark.slow),
 ]  # fmt: skip
 """Map, moving image, seeds: one seed in Jacobian mode, of which the reference was run with one."""
 

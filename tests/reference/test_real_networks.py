@@ -137,6 +137,7 @@ _EULER = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1500)  # six stages on whole brains; minutes where the machine is shared
 @pytest.mark.filterwarnings("ignore::elastix_impact.io.warning.InputWarning")
 def test_meshnets_features_align_brains_better_than_mutual_information(

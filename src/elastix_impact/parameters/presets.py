@@ -9,7 +9,10 @@ from string import Template
 from typing import final
 
 LEVELS_MM = (4, 2, 1)
-"""Voxel sizes of the three levels, as multiples of the finest."""
+"""Voxel sizes of the three levels, as multiples of the finest, and ..."""
+
+LATTICE_LEVELS = (2, 1)
+"""... those of the preset mono, whose windows would see too much at a coarser one."""
 
 MOST_VOXELS = {2: 512, 3: 160}
 """Voxels along the longest side at the last level, per dimension."""
@@ -38,7 +41,7 @@ FINE_SPACING = 2
 FINE_BENDING = 0.12
 """Its weight of the bending energy in units of the control points' distance squared, before it grows."""
 
-RATE = 0.1
+RATE = 0.15
 """First step of the preset mono's optimiser in units of the control points' distance."""
 
 LINEAR = ("rigid", "affine")
@@ -162,13 +165,14 @@ def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
 
 
 def _numbers(facts: PairFacts, stage: str) -> dict[str, str]:
-    dimension, voxel, spacing, bending = len(facts.fixed_spacing), facts.finest_voxel, facts.grid_spacing, facts.bending
+    dimension, levels, voxel = len(facts.fixed_spacing), LEVELS_MM, facts.finest_voxel
+    spacing, bending = facts.grid_spacing, facts.bending
     if stage == "mono":
-        voxel = facts.lattice_voxel
+        levels, voxel = LATTICE_LEVELS, facts.lattice_voxel
         spacing = FINE_SPACING * voxel
         bending = FINE_BENDING * spacing**2
-    sizes = [voxel * level for level in LEVELS_MM]
-    coarse, middle, fine = (_row([size] * dimension) for size in sizes)
+    sizes = [voxel * level for level in levels]
+    coarse, middle, fine = (_row([voxel * level] * dimension) for level in LEVELS_MM)
     return {
         "dimension": str(dimension),
         "fixed_schedule": _row([factor for size in sizes for factor in _factors(size, facts.fixed_spacing)]),
@@ -176,7 +180,8 @@ def _numbers(facts: PairFacts, stage: str) -> dict[str, str]:
         "initialise": _truth(facts.far_apart),
         "default_pixel_value": f"{facts.lowest_intensity:g}",
         "grid_spacing": _row([spacing] * dimension),
-        "grid_schedule": _row([level for level in LEVELS_MM for _ in range(dimension)]),
+        "grid_schedule": _row([level for level in levels for _ in range(dimension)]),
+        "resolutions": str(len(levels)),
         "step": f"{voxel:g}",
         "bending": f"{bending:.2g}",
         "optimizer": "Adam" if stage == "mono" else "AdaptiveStochasticGradientDescent",

@@ -72,7 +72,7 @@ def mind_plan(asgd_plan: AsgdPlan) -> RegistrationPlan:
     return RegistrationPlan(
         source="ParameterMap.txt", dimension=3, random_seed=121212, use_direction_cosines=True,
         fixed_internal_pixel_type="float", moving_internal_pixel_type="float", how_to_combine_transforms="Compose",
-        initial_transform=None, transform=transform, levels=(level, replace(level)), output=output,
+        initial_transform=None, transform=transform, levels=(level, replace(level)), output=output, guard_stages=False,
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ def write_stage(log: RunLog, plan: RegistrationPlan, level_record: LevelRecord) 
         rows = [IterationRecord(k, 1.0 - 0.5 * k, float(k), 0.2, 3.0, 1.26, 1.0) for k in range(2)]
         assert observer.on_iterations(level, rows, TRANSFORM) is False
         observer.on_level_end(replace(level_record, level=level), TRANSFORM)
-    observer.write_summary(0.5)
+    observer.write_summary([replace(level_record, level=level) for level in range(len(plan.levels))])
 
 
 def test_a_stage_is_written_in_elastix_words(

@@ -224,7 +224,8 @@ def test_progress_names_the_levels_and_the_log_has_elastix_s_lines(case: dict[st
     said = lines.getvalue().splitlines()
     assert said[0].startswith(f"registering with {tmp_path / 'map.txt'} on itk-elastix ")
     assert said[1:3] == ["level 1/2: in elastix", "level 2/2: in elastix"]
-    assert said[3].endswith("native.txt on cpu")
+    assert said[3] == "measuring the result"
+    assert said[4].endswith("native.txt on cpu")
     assert "level 1/1: metric" in bar.getvalue()
     assert "Stopping condition" in (tmp_path / "out" / "elastix.log").read_text()
 
