@@ -6,7 +6,7 @@ from elastix_impact.searching.mind import mind, turned_channels
 from elastix_impact.searching.rotations import Turns, lattice_turns
 from elastix_impact.searching.scan import turned_features
 from elastix_impact.zoo.export.mind import export_mind
-from unit.searching.scenes import blob, image, noisy
+from search_scenes import blob, image, noisy
 
 
 @pytest.mark.parametrize("size", [(12, 10), (9, 8, 10)])

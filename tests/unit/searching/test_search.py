@@ -4,7 +4,7 @@ import torch
 from elastix_impact.errors import ImageError
 from elastix_impact.geometry.image import Image
 from elastix_impact.searching.search import SearchSettings, Start, search
-from unit.searching.scenes import SETTINGS, blob, corner_error, discs, image, noisy, sphere, turned
+from search_scenes import SETTINGS, blob, corner_error, discs, image, noisy, sphere, turned
 
 SIZE = (28, 32, 26)
 FLAT = (64, 56)
