@@ -38,7 +38,9 @@ def test_numbers_follow_from_the_images() -> None:
     assert rigid is not None
     assert spline is not None
     assert isinstance(rigid.transform, LinearTransformPlan)
-    assert rigid.transform.automatic_initialisation == "GeometricalCenter"
+    assert rigid.transform.automatic_initialisation == "FeatureSearch"
+    assert rigid.transform.search is not None
+    assert rigid.transform.search.rotations == 200
     assert isinstance(spline.transform, SplineTransformPlan)
     assert spline.transform.grid_spacing is not None
     assert spline.transform.grid_spacing[-1] == (16.0, 16.0, 16.0)

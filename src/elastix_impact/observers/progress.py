@@ -20,6 +20,7 @@ from .progress_json import JsonProgress
 SECONDS_BETWEEN_LINES = 10.0
 
 _PHASES = {
+    "search": "searching for a start",
     "pyramid": "smoothing the images",
     "features": "computing features",
     "estimation": "estimating the step size",

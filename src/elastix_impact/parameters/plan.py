@@ -19,7 +19,7 @@ LinearKind = Literal["Translation", "Euler", "Similarity", "Affine", "AffineLog"
 SplineKind = Literal["BSpline", "RecursiveBSpline"]
 SamplerKind = Literal["Full", "Grid", "Random", "RandomCoordinate", "RandomSparseMask"]
 Combination = Literal["Compose", "Add"]
-InitialAlignment = Literal["GeometricalCenter", "CenterOfGravity", "Origins", "GeometryTop"]
+InitialAlignment = Literal["GeometricalCenter", "CenterOfGravity", "Origins", "GeometryTop", "FeatureSearch"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +68,26 @@ class SplineTransformPlan:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchPlan:
+    """A search for where a linear transform starts.
+
+    `rotations` is how many are tried at least, `voxel_size` in mm, None = by the images' sizes, `minimum_overlap` a
+    share of the smaller image, `candidates` how many poses are refined.
+    """
+
+    rotations: int | Literal["near"]
+    voxel_size: float | None
+    minimum_overlap: float
+    candidates: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class LinearTransformPlan:
     """A linear transform. `centre` is a world point in mm, None = the fixed image's geometric centre.
 
     `scales` divides the parameters in the optimiser: a tuple of numbers, or None = automatic when
-    `automatic_scales`, else all 1. `automatic_initialisation` None = start from the identity.
+    `automatic_scales`, else all 1. `automatic_initialisation` None = start from the identity; `search` is set where it
+    is ``"FeatureSearch"``.
     """
 
     kind: LinearKind
@@ -80,6 +95,7 @@ class LinearTransformPlan:
     scales: tuple[float, ...] | None
     automatic_scales: bool
     automatic_initialisation: InitialAlignment | None
+    search: SearchPlan | None = None
 
 
 TransformPlan = SplineTransformPlan | LinearTransformPlan

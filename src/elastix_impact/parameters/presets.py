@@ -177,7 +177,6 @@ def _numbers(facts: PairFacts, stage: str) -> dict[str, str]:
         "dimension": str(dimension),
         "fixed_schedule": _row([factor for size in sizes for factor in _factors(size, facts.fixed_spacing)]),
         "moving_schedule": _row([factor for size in sizes for factor in _factors(size, facts.moving_spacing)]),
-        "initialise": _truth(facts.far_apart),
         "default_pixel_value": f"{facts.lowest_intensity:g}",
         "grid_spacing": _row([spacing] * dimension),
         "grid_schedule": _row([level for level in levels for _ in range(dimension)]),

@@ -19,6 +19,7 @@ from elastix_impact.optimizers.gradient_descent import GradientDescentState
 from elastix_impact.optimizers.lbfgs import LbfgsState
 from elastix_impact.optimizers.regular_step import RegularStepState
 from elastix_impact.optimizers.wolfe import LineSearch, LineSearchEnd, Trial
+from elastix_impact.searching.report import FoundPose, SearchReport
 from elastix_impact.transforms.affine import AffineLogTransform, AffineTransform
 from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
@@ -34,7 +35,7 @@ KINDS: dict[str, type] = {
     for kind in (
         AdamState, AsgdState, GradientDescentState, LbfgsState, RegularStepState, LineSearchState,
         Evaluation, LineSearchReport, LineSearch, Trial, MetricValue,
-        IterationRecord, LevelRecord,
+        IterationRecord, LevelRecord, SearchReport, FoundPose,
         Grid, AffineLogTransform, AffineTransform, BSplineTransform, CompositeTransform, EulerTransform,
         SimilarityTransform, TranslationTransform,
     )

@@ -96,6 +96,8 @@ def run_level(task: RegistrationTask, state: RegistrationState) -> RegistrationS
     with phases.phase("estimation"):
         optimizer, settings = build_optimizer(task.plan, level, parts, template, task.generator)
     facts = _facts(current, parts.sampler)
+    if level == 0 and state.search is not None:
+        facts["Start"] = state.search.sentence
     for observer in task.observers:
         observer.on_level_start(level, step.optimizer.maximum_number_of_iterations, current, facts)
     with phases.phase("loop"):

@@ -1,13 +1,15 @@
 """One parameter map, from plan and images to a result."""
 
 import time
+import warnings
 from collections.abc import Sequence
 
 import torch
 
 from elastix_impact.errors import InputError
 from elastix_impact.geometry.image import Image
-from elastix_impact.parameters.plan import RegistrationPlan
+from elastix_impact.io.warning import InputWarning
+from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
 
@@ -87,7 +89,7 @@ def register(
     images = fixed, moving, fixed_mask, moving_mask
     views = FieldsOfView.of(fixed, moving) if any(level.sample_where_both_see for level in plan.levels) else None
     task = RegistrationTask(plan, images, views, landmarks, initial, find_model, device, generator, observers, keeper)
-    state = resume_from or RegistrationState(0, starting_transform(plan, fixed, moving, initial), generator.get_state())
+    state = resume_from or _first_state(task)
     while state.level < len(plan.levels):
         state = run_level_unfolded(task, state)
         record = state.records[-1]
@@ -100,5 +102,20 @@ def register(
     whole = current if initial is None else CompositeTransform(initial, current, plan.how_to_combine_transforms)
     return RegistrationResult(
         whole, current, initial, state.records, state.records[-1].stop_reason, str(device),
-        {"total": time.perf_counter() - began},
+        {"total": time.perf_counter() - began}, state.search,
     )  # fmt: skip
+
+
+def _first_state(task: RegistrationTask) -> RegistrationState:
+    """The state before the first level, told to the observers if its transform had to be searched."""
+    for observer in task.observers if _is_searched(task) else ():
+        observer.on_phase(0, "search")
+    current, found = starting_transform(task.plan, task.images, task.initial)
+    if found is not None and found.word == "ambiguous" and not found.header_kept:
+        warnings.warn(f"{task.plan.source}: {found.sentence}", InputWarning, stacklevel=3)
+    return RegistrationState(0, current, task.generator.get_state(), search=found)
+
+
+def _is_searched(task: RegistrationTask) -> bool:
+    transform = task.plan.transform
+    return isinstance(transform, LinearTransformPlan) and transform.search is not None and task.initial is None

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from elastix_impact.optimizers.base import LineSearchReport
+from elastix_impact.searching.report import SearchReport
 from elastix_impact.transforms.base import AbstractTransform
 
 
@@ -120,6 +121,8 @@ class RegistrationResult:
         The part that this map optimised (what its transform file holds), float64 on the CPU.
     initial
         The part before it, or None.
+    search
+        What a search for the start found, None without one.
     """
 
     transform: AbstractTransform
@@ -129,3 +132,4 @@ class RegistrationResult:
     stop_reason: StopReason
     device: str
     seconds: dict[str, float]
+    search: SearchReport | None = None

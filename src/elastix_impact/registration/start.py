@@ -6,20 +6,73 @@ from typing import assert_never
 import torch
 from torch import Tensor
 
-from elastix_impact.geometry.grid import Grid
+from elastix_impact.geometry.grid import Grid, Row
 from elastix_impact.geometry.image import Image
-from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan, SplineTransformPlan
+from elastix_impact.parameters.plan import (
+    LinearKind,
+    LinearTransformPlan,
+    RegistrationPlan,
+    SearchPlan,
+    SplineTransformPlan,
+)
+from elastix_impact.searching.report import SearchReport
+from elastix_impact.searching.search import SearchSettings, search
 from elastix_impact.transforms import affine, euler, similarity, translation
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.bspline import BSplineTransform, identity_parameters
 from elastix_impact.transforms.initialise import Alignment, initial_alignment
 from elastix_impact.transforms.lattice import refine_parameters, required_lattice
 
+from .build import Images
+
 
 def starting_transform(
+    plan: RegistrationPlan, images: Images, initial: AbstractTransform | None
+) -> tuple[AbstractTransform, SearchReport | None]:
+    """The transform of the first level at its starting parameters, float64 in the world frame, and what a search found.
+
+    Raises
+    ------
+    ImageError
+        If a mask covers nothing of its image.
+    """
+    fixed, moving, fixed_mask, moving_mask = images
+    linear = plan.transform
+    if not isinstance(linear, LinearTransformPlan) or linear.search is None or initial is not None:
+        return _unsearched_transform(plan, fixed, moving, initial), None
+    found = search(fixed, moving, _settings(linear.search), fixed_mask, moving_mask)
+    centre = linear.centre or fixed.grid.centre
+    away = torch.tensor(centre, dtype=torch.float64) - torch.tensor(found.centre, dtype=torch.float64)
+    translation = torch.tensor(found.translation, dtype=torch.float64) + found.rotation @ away - away
+    return _rigid_transform(linear.kind, found.rotation, translation, centre), found.report
+
+
+def _settings(plan: SearchPlan) -> SearchSettings:
+    return SearchSettings(plan.rotations, plan.voxel_size, plan.minimum_overlap, plan.candidates)
+
+
+def _rigid_transform(kind: LinearKind, rotation: Tensor, translation: Tensor, centre: Row) -> AbstractTransform:
+    """The transform of this kind that is the rigid motion x -> rotation (x - centre) + centre + translation."""
+    match kind:
+        case "Euler":
+            return euler.EulerTransform(torch.cat([euler.angles_of(rotation), translation]), centre)
+        case "Similarity":
+            return similarity.SimilarityTransform(similarity.rigid_parameters(rotation, translation), centre)
+        case "Affine":
+            return affine.AffineTransform(torch.cat([rotation.flatten(), translation]), centre)
+        case "AffineLog":
+            logarithm = affine.logarithm_of(rotation).flatten()
+            return affine.AffineLogTransform(torch.cat([logarithm, translation]), centre)
+        case "Translation":
+            raise AssertionError("resolution refuses to search for a translation")
+        case _:
+            assert_never(kind)
+
+
+def _unsearched_transform(
     plan: RegistrationPlan, fixed: Image, moving: Image, initial: AbstractTransform | None
 ) -> AbstractTransform:
-    """The transform of the first level at its starting parameters, float64 in the world frame."""
+    """The start of a plan that searches nothing."""
     composed = initial if plan.how_to_combine_transforms == "Compose" else None
     match plan.transform:
         case SplineTransformPlan() as spline:
@@ -56,8 +109,9 @@ def _spacing(plan: SplineTransformPlan, level: int, fixed: Grid) -> tuple[float,
 
 def _alignment(plan: LinearTransformPlan, fixed: Image, moving: Image, initial: AbstractTransform | None) -> Alignment:
     """Centre and first translation: as the map asks, else the fixed image's middle and none."""
-    if plan.automatic_initialisation and initial is None:
-        found = initial_alignment(plan.automatic_initialisation, fixed, moving)
+    method = plan.automatic_initialisation
+    if method is not None and method != "FeatureSearch" and initial is None:
+        found = initial_alignment(method, fixed, moving)
         return replace(found, centre=plan.centre or found.centre)
     centre = plan.centre or fixed.grid.centre
     if initial is not None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from elastix_impact.metrics.base import AbstractMetric
 from elastix_impact.optimizers.base import LineSearchReport
+from elastix_impact.searching.report import SearchReport
 from elastix_impact.transforms.base import AbstractTransform
 
 from .encoding import decode, encode
@@ -114,6 +115,8 @@ class RegistrationState:
         `LoopState.saved` of the level at work.
     stiffness
         Factor on the plan's weights of the bending energy, see `repeat`.
+    search
+        What a search for the start found, None without one.
     """
 
     level: int
@@ -122,10 +125,11 @@ class RegistrationState:
     records: tuple[LevelRecord, ...] = ()
     loop: dict[str, Any] | None = None
     stiffness: float = 1.0
+    search: SearchReport | None = None
 
     def saved(self) -> dict[str, Any]:
         """All of it as plain values and tensors on the CPU."""
-        names = ("level", "current", "generator", "records", "stiffness")
+        names = ("level", "current", "generator", "records", "stiffness", "search")
         return {name: encode(getattr(self, name)) for name in names} | {"loop": self.loop}
 
     @staticmethod

@@ -64,6 +64,7 @@ class StageRecord:
             "stop_sentence": self.result.stop_reason.value,
             "seconds": self.result.seconds,
             "levels": levels,
+            **({} if self.result.search is None else {"search": self.result.search.to_json()}),
             **({} if self.guard is None else {"guard": self.guard.to_json()}),
             "parameters": [dataclasses.asdict(value) for value in self.effective],
             "plan": self.plan.to_json(),

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from elastix_impact.typing import Vector
 
-from .linear import AbstractLinearTransform, require_count
+from .linear import AbstractLinearTransform, require_count, versor_of
 
 
 def identity_parameters(dimension: int) -> Vector:
@@ -21,6 +21,18 @@ def identity_parameters(dimension: int) -> Vector:
 def identity_log_parameters(dimension: int) -> Vector:
     """Parameters (D * D + D,) of an AffineLogTransform that moves nothing, float64."""
     return torch.zeros(dimension * dimension + dimension, dtype=torch.float64)
+
+
+def logarithm_of(rotation: Float[Tensor, "D D"]) -> Float[Tensor, "D D"]:
+    """The skew matrix whose exponential is `rotation`."""
+    if rotation.shape[-1] == 2:
+        angle = torch.atan2(rotation[1, 0], rotation[0, 0])
+        return angle * torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=rotation.dtype)
+    versor = versor_of(rotation)
+    sine = versor.norm()
+    x, y, z = (versor * (2 * sine.clamp(max=1).asin() / sine.clamp_min(1e-300))).unbind()
+    zero = torch.zeros_like(x)
+    return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero]).view(3, 3)
 
 
 @final

@@ -17,6 +17,21 @@ def identity_parameters(dimension: int) -> Vector:
     return torch.zeros(6 if dimension == 3 else 3, dtype=torch.float64)
 
 
+def angles_of(rotation: Float[Tensor, "D D"]) -> Vector:
+    """The angles in radians (3,) about x, y, z, or (1,) in 2-D, by which an `EulerTransform` makes `rotation`.
+
+    A = Rz Rx Ry. Where the angle about x is a quarter turn only the sum or difference of the others is determined; then
+    that about y is 0.
+    """
+    if rotation.shape[-1] == 2:
+        return torch.atan2(rotation[1, 0], rotation[0, 0]).unsqueeze(0)
+    about_x = torch.asin(rotation[2, 1].clamp(-1, 1))
+    if bool(about_x.cos().abs() < 1e-9):
+        return torch.stack([about_x, torch.zeros_like(about_x), torch.atan2(rotation[1, 0], rotation[0, 0])])
+    about_y = torch.atan2(-rotation[2, 0], rotation[2, 2])
+    return torch.stack([about_x, about_y, torch.atan2(-rotation[0, 1], rotation[1, 1])])
+
+
 @final
 @dataclass(frozen=True, eq=False)
 class EulerTransform(AbstractLinearTransform):

@@ -136,5 +136,20 @@ def versor_rotation(versor: Float[Tensor, " 3"]) -> Float[Tensor, "3 3"]:
     return _identity(versor) + 2 * scalar * cross + 2 * (cross @ cross)
 
 
+def versor_of(rotation: Float[Tensor, "3 3"]) -> Float[Tensor, " 3"]:
+    """The versor of `versor_rotation`, scalar part at least 0, by the largest of the quaternion's four parts.
+
+    Shepperd, "Quaternion from rotation matrix", Journal of Guidance and Control 1(3), 1978.
+    """
+    m, trace = rotation, rotation.trace()
+    outer = m + m.T - torch.diag(m.diagonal()) + torch.diag(1 - trace + m.diagonal())  # 4 times q q', vector part
+    skew = torch.stack([m[2, 1] - m[1, 2], m[0, 2] - m[2, 0], m[1, 0] - m[0, 1]])
+    if bool(trace >= outer.diagonal().max() - 1):
+        return skew / (2 * (1 + trace).sqrt())
+    longest = int(outer.diagonal().argmax())
+    versor = outer[longest] / (2 * outer[longest, longest].sqrt())
+    return -versor if bool(skew[longest] < 0) else versor
+
+
 def _identity(like: Tensor) -> Tensor:
     return constant(((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)), like.dtype, like.device)

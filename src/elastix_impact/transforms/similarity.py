@@ -9,7 +9,7 @@ from torch import Tensor
 
 from elastix_impact.typing import Vector
 
-from .linear import AbstractLinearTransform, require_count, rotation_2d, versor_rotation
+from .linear import AbstractLinearTransform, require_count, rotation_2d, versor_of, versor_rotation
 
 
 def identity_parameters(dimension: int) -> Vector:
@@ -17,6 +17,14 @@ def identity_parameters(dimension: int) -> Vector:
     parameters = torch.zeros(7 if dimension == 3 else 4, dtype=torch.float64)
     parameters[6 if dimension == 3 else 0] = 1.0
     return parameters
+
+
+def rigid_parameters(rotation: Float[Tensor, "D D"], translation: Float[Tensor, " D"]) -> Vector:
+    """Parameters (7,) in 3-D, (4,) in 2-D, of a SimilarityTransform of scale 1 that turns by `rotation`, then moves."""
+    one = torch.ones(1, dtype=rotation.dtype)
+    if rotation.shape[-1] == 2:
+        return torch.cat([one, torch.atan2(rotation[1, 0], rotation[0, 0]).unsqueeze(0), translation])
+    return torch.cat([versor_of(rotation), translation, one])
 
 
 @final

@@ -4,6 +4,7 @@ from elastix_impact.parameters.entry import Parameter
 
 _SPLINE = "BSplineTransform"
 _LINEAR = "linear transforms"
+_SEARCH = "FeatureSearch"
 
 TRANSFORM_PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
@@ -57,8 +58,27 @@ TRANSFORM_PARAMETERS: tuple[Parameter, ...] = (
     ),
     Parameter(
         name="AutomaticTransformInitializationMethod", kind="text", default="GeometricalCenter", component=_LINEAR,
-        allowed=("GeometricalCenter", "CenterOfGravity", "Origins", "GeometryTop"),
-        help='What is aligned. "Origins" and "GeometryTop" need AffineTransform.',
+        allowed=("GeometricalCenter", "CenterOfGravity", "Origins", "GeometryTop", "FeatureSearch"),
+        help='What is aligned. "Origins" and "GeometryTop" need AffineTransform. "FeatureSearch", ours, tries all '
+             "turns and shifts, and keeps the headers' pose unless another is clearly better.",
+    ),
+    Parameter(
+        name="SearchRotations", kind="text", component=_SEARCH,
+        help='How many rotations are tried at least, spread evenly, or "near": those within 30 degrees. Default: '
+             "200 in 3-D, 72 in 2-D.",
+    ),
+    Parameter(
+        name="SearchVoxelSize", kind="float", above=0, component=_SEARCH,
+        help="Voxel size in mm at which features are compared. Default: an 18th of the mean side of the smaller image "
+             "(2-D: a 40th), or more where the other is much larger or flat.",
+    ),
+    Parameter(
+        name="SearchMinimumOverlap", kind="float", default="0.5", above=0, component=_SEARCH,
+        help="Share of the smaller image (of what it saw, and its mask) that both must see, up to 1.",
+    ),
+    Parameter(
+        name="SearchCandidates", kind="int", default="5", minimum=1, component=_SEARCH,
+        help="Poses that are refined and compared, beside those of the headers and of the centres brought together.",
     ),
     Parameter(
         name="InitialTransformParameterFileName", kind="text", component="Transform",

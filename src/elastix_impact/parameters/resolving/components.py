@@ -161,5 +161,14 @@ def check_handed_on(reader: Reader) -> None:
                 reader.note("error", role, message, f"Write {twin}" if twin else f"Use one of elastix's own {role}s")
 
 
+def check_search_handed_on(reader: Reader) -> None:
+    """Note an error where a map that is handed on to itk-elastix asks for a start that only native runs can find."""
+    name = "AutomaticTransformInitializationMethod"
+    if "FeatureSearch" in reader.raw.values(name):
+        because = ", ".join(dict.fromkeys(reader.foreign))
+        message = f'"FeatureSearch" is not in itk-elastix, to which the map is handed on because of {because}'
+        reader.note("error", name, message, "Write GeometricalCenter, or put a native rigid map before this one")
+
+
 def _listed(kinds: Mapping[str, str]) -> str:
     return ", ".join(kinds)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Literal, cast
 
 from elastix_impact.parameters.plan import (
     InitialAlignment,
     LinearKind,
     LinearTransformPlan,
+    SearchPlan,
     SplineKind,
     SplineTransformPlan,
     TransformPlan,
 )
-from elastix_impact.parameters.reader import Reader
+from elastix_impact.parameters.reader import Reader, as_integer
 
 _ROTATION_SCALE, _SCALING_SCALE = 100_000.0, 10_000.0
 """elastix's defaults: a radian moves the image far more than a millimetre."""
+
+_SEARCH_ROTATIONS = {2: 72, 3: 200}
+_MOST_ROTATIONS = 20_000
 
 
 def resolve_transform(reader: Reader, kind: LinearKind | SplineKind, levels: int, dimension: int) -> TransformPlan:
@@ -71,12 +75,14 @@ def _grid_factors(reader: Reader, levels: int, dimension: int) -> tuple[tuple[fl
 def _linear(reader: Reader, kind: LinearKind, dimension: int) -> LinearTransformPlan:
     scales = None if kind == "Translation" else _scales(reader, kind, dimension)
     automatic = kind != "Translation" and scales is None
+    initialisation = _initialisation(reader, kind, dimension)
     return LinearTransformPlan(
         kind=kind,
         centre=None if kind == "Translation" else _centre(reader, dimension),
         scales=scales,
         automatic_scales=automatic,
-        automatic_initialisation=_initialisation(reader, kind, dimension),
+        automatic_initialisation=initialisation,
+        search=_search(reader, dimension) if initialisation == "FeatureSearch" else None,
     )
 
 
@@ -134,6 +140,37 @@ def _initialisation(reader: Reader, kind: LinearKind, dimension: int) -> Initial
         message = f'"{method}" works with AffineTransform only; elastix aligns geometrical centres instead'
         reader.note("warning", name, message, "Write GeometricalCenter or CenterOfGravity")
         return "GeometricalCenter"
+    if method == "FeatureSearch" and kind == "Translation":
+        message = '"FeatureSearch" also turns the image, which TranslationTransform can not'
+        reader.note("error", name, message, "Use EulerTransform, or write GeometricalCenter or CenterOfGravity")
     if method == "GeometryTop" and dimension == 2:
         reader.note("error", name, '"GeometryTop" needs 3-D images', "Write GeometricalCenter or CenterOfGravity")
     return cast(InitialAlignment, method)
+
+
+def _search(reader: Reader, dimension: int) -> SearchPlan:
+    overlap = reader.number("SearchMinimumOverlap")
+    if overlap > 1:
+        reader.note("error", "SearchMinimumOverlap", f"{overlap:g} is too large", "Give a share of at most 1")
+    return SearchPlan(
+        rotations=_search_rotations(reader, dimension),
+        voxel_size=reader.number("SearchVoxelSize") if reader.has("SearchVoxelSize") else None,
+        minimum_overlap=overlap,
+        candidates=reader.integer("SearchCandidates"),
+    )
+
+
+def _search_rotations(reader: Reader, dimension: int) -> int | Literal["near"]:
+    name = "SearchRotations"
+    if not reader.has(name):
+        return _SEARCH_ROTATIONS[dimension]
+    text = reader.text(name)
+    if text == "near":
+        return "near"
+    count = as_integer(text)
+    if count is None or not 1 <= count <= _MOST_ROTATIONS:
+        message = f"{text!r} is no number of rotations"
+        remedy = f'Give a whole number from 1 to {_MOST_ROTATIONS}, 200 is usual, or "near"'
+        reader.note("error", name, message, remedy)
+        return _SEARCH_ROTATIONS[dimension]
+    return count
