@@ -119,7 +119,7 @@ def test_images_that_overlap_little_get_no_affine_stage_and_a_stiffer_deformatio
     spline = resolve(parse_parameter_text(preset_texts(PRESETS["mind-only"], part)[-1][1], "map.txt")).plan
     assert spline is not None
     assert all(level.sample_where_both_see and level.repeat_while_folding for level in spline.levels)
-    assert [term.weight for term in spline.levels[0].terms] == [1.0, 200.0, 30.0, 1.0]
+    assert [term.weight for term in spline.levels[0].terms] == [1.0, 1500.0, 30.0, 1.0]
 
 
 def test_a_small_moving_image_inside_the_fixed_one_is_not_far_apart(tmp_path: Path) -> None:

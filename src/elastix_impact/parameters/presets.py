@@ -26,7 +26,7 @@ GRID_SPACING_VOXELS = 8
 BENDING = 0.2
 """Weight of the bending energy in units of the control points' distance squared, before it grows."""
 
-STRONG_BENDING = 0.8
+STRONG_BENDING = 6.0
 """The same where the images overlap little and so say little of a deformation, and ..."""
 
 FEW_CONTROL_POINTS = 13
