@@ -63,6 +63,11 @@ class Agreement:
             return self.score(first), self.score(second)
         return self._correlation(first, both), self._correlation(second, both)
 
+    def lead(self, first: int, second: int) -> float:
+        """By how much the first pose's correlation exceeds the second's, see `scores_of`."""
+        own, other = self.scores_of(first, second)
+        return own - other
+
     def _correlation(self, pose: int, at: Bool[Tensor, " N"]) -> float:
         if not bool(at.any()):
             return 0.0

@@ -46,6 +46,9 @@ COARSE, MIDDLE = (4000, 20), (8000, 20)
 FOLLOWED = 6
 """Turns whose neighbourhood is scanned too."""
 
+RIVALS = 2
+"""Poses that differ clearly from the best, for the certificate."""
+
 FINALISTS = 3
 """Poses that are refined on the middle grid, besides the one that began at the headers'."""
 
@@ -86,19 +89,23 @@ def search(
     voxel = settings.voxel_size or _voxel(*regions)
     coarse = regions[0].shrunk(voxel), regions[1].shrunk(voxel)
     turns = Turns.of(fixed.grid.dimension, settings.rotations)
-    best = _scanned(coarse, turns, voxel, settings)
+    size = min(one.size for one in regions)
+    best = _scanned(coarse, turns, voxel, settings, DIFFERENT_SHARE * size)
     header = identity_pose(coarse[0].centre)
     together = header.moved(torch.tensor(coarse[1].centre, dtype=torch.float64) - header.centre)
     pool = _made_exact(header.then(together).then(best), regions, coarse, voxel, settings.minimum_overlap)
-    return _decide(header.then(pool), coarse, voxel, settings, min(one.size for one in regions), turns)
+    return _decide(header.then(pool), coarse, voxel, settings, DIFFERENT_SHARE * size, turns)
 
 
-def _scanned(coarse: tuple[Coarse, Coarse], turns: Turns, voxel: float, settings: SearchSettings) -> Poses:
-    """The best of all turns and shifts, and of turns half-way to the neighbours of the best."""
+def _scanned(
+    coarse: tuple[Coarse, Coarse], turns: Turns, voxel: float, settings: SearchSettings, distance: float
+) -> Poses:
+    """The best of all turns and shifts, also half-way to the neighbours of the best; then those that differ clearly."""
     found = scan(*coarse, turns, voxel, settings.minimum_overlap)
     near = found.best(FOLLOWED, turns.spacing / 2, 2 * voxel)
     found = found.then(scan(*coarse, turns.around(near.rotations, coarse[0].grid), voxel, settings.minimum_overlap))
-    return found.best(settings.candidates, turns.spacing / 4, 2 * voxel)
+    rivals = found.best(1 + RIVALS, DIFFERENT_ANGLE, distance)
+    return found.best(settings.candidates, turns.spacing / 4, 2 * voxel).then(rivals.at(torch.arange(1, len(rivals))))
 
 
 def _voxel(fixed: Region, moving: Region) -> float:
@@ -113,35 +120,30 @@ def _voxel(fixed: Region, moving: Region) -> float:
 def _made_exact(
     poses: Poses, regions: tuple[Region, Region], coarse: tuple[Coarse, Coarse], voxel: float, minimum_overlap: float
 ) -> Poses:
-    """The best of `poses`, refined on both grids; after them all of them as the coarse one left them."""
+    """The first of `poses` and the best, refined on both grids; after them all of them as the coarse one left them."""
     exact = refined(poses, *coarse, *COARSE)
     agreement = Agreement.of(*coarse, exact, voxel)
     scores = [agreement.weight(k) if agreement.overlaps[k] >= minimum_overlap else -1.0 for k in range(len(exact))]
     ranked = exact.scored(torch.tensor(scores, dtype=torch.float64))
     finalists = ranked.best(FINALISTS, DIFFERENT_ANGLE / 3, voxel)
     middle = regions[0].shrunk(voxel / 2), regions[1].shrunk(voxel / 2)
-    return refined(finalists, *middle, *MIDDLE).then(exact)
+    return refined(exact.at(torch.tensor([0])).then(finalists), *middle, *MIDDLE).then(exact)
 
 
 def _decide(
-    poses: Poses, coarse: tuple[Coarse, Coarse], voxel: float, settings: SearchSettings, size: float, turns: Turns
+    poses: Poses, coarse: tuple[Coarse, Coarse], voxel: float, settings: SearchSettings, distance: float, turns: Turns
 ) -> Start:
-    """The best of `poses`, of which the first is the headers'."""
+    """The best of `poses`, of which the first is the headers' and the second what it was refined to."""
     agreement = Agreement.of(*coarse, poses, voxel)
     scores = [agreement.score(k) for k in range(len(poses))]
     least = [LEAST_HEADER_OVERLAP] + [0.9 * settings.minimum_overlap] * (len(poses) - 1)
     able = [float(overlap) >= bound for overlap, bound in zip(agreement.overlaps, least)]
     ranked = sorted((k for k in range(len(poses)) if able[k]), key=lambda k: -agreement.weight(k)) or [0]
     start = ranked[0]
-    if able[0]:
-        own, headers = agreement.scores_of(start, 0)
-        start = start if own - headers >= BEATS_HEADER else 0
-    different = _different(poses, start, DIFFERENT_SHARE * size)
-    rivals = [k for k in ranked if different[k]]
-    lead = None
-    if rivals:
-        own, other = agreement.scores_of(start, rivals[0])
-        lead = own - other
+    rivals, lead = _rivals(agreement, poses, ranked, start, distance)
+    if able[0] and not _beats_header(agreement, start, lead, refined_too=able[1] and 1 in rivals):
+        start = 1 if able[1] and agreement.lead(1, 0) >= BEATS_HEADER else 0
+        rivals, lead = _rivals(agreement, poses, ranked, start, distance)
     word: Word = "ambiguous" if lead is not None and lead < AMBIGUOUS else "header kept" if start == 0 else "unique"
     report = SearchReport(
         word=word,
@@ -158,10 +160,25 @@ def _decide(
     return Start(poses.rotations[start], coarse[0].centre, translation, report)
 
 
-def _different(poses: Poses, start: int, distance: float) -> list[bool]:
+def _rivals(
+    agreement: Agreement, poses: Poses, ranked: list[int], start: int, distance: float
+) -> tuple[list[int], float | None]:
+    """The poses that differ clearly from `start`, best first, and by how much it leads the first of them."""
     turned = angles_between(poses.rotations, poses.rotations[start]) > DIFFERENT_ANGLE
     shifted = (poses.translations - poses.translations[start]).norm(dim=1) > distance
-    return (turned | shifted).tolist()
+    different = (turned | shifted).tolist()
+    rivals = [k for k in ranked if different[k]]
+    return rivals, agreement.lead(start, rivals[0]) if rivals else None
+
+
+def _beats_header(agreement: Agreement, start: int, lead: float | None, *, refined_too: bool) -> bool:
+    """Whether `start` leads the headers' pose clearly, if need be also as refined, and is not ambiguous itself.
+
+    A small image a few voxels off does not agree as it lies: what it is refined to must be beaten too.
+    """
+    headers = [0, 1] if refined_too else [0]
+    is_clear = all(agreement.lead(start, k) >= BEATS_HEADER for k in headers)
+    return is_clear and not (lead is not None and lead < AMBIGUOUS and start != 1)
 
 
 def _found(poses: Poses, k: int, scores: list[float]) -> FoundPose:
