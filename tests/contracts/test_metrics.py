@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 
+import pytest
 import torch
 from metric_contract import GRIDS, MetricContract, image, random, sample_points, transforms
 
@@ -13,12 +14,15 @@ from elastix_impact.metrics.bending import BendingEnergy
 from elastix_impact.metrics.combine import CombinedMetric, MetricTerm
 from elastix_impact.metrics.correlation import NormalizedCorrelation
 from elastix_impact.metrics.displacement import DisplacementMagnitude
+from elastix_impact.metrics.folding import FoldingPenalty
 from elastix_impact.metrics.histogram import HistogramSettings
 from elastix_impact.metrics.joint_histogram import Criterion, JointHistogramMetric
 from elastix_impact.metrics.landmarks import LandmarkDistance
+from elastix_impact.metrics.lattice_bending import LatticeBendingEnergy
 from elastix_impact.metrics.local_correlation import LocalNormalizedCorrelation
 from elastix_impact.metrics.mean_squares import MeanSquares
 from elastix_impact.metrics.mutual_information import minus_mutual_information, minus_normalized_mutual_information
+from elastix_impact.transforms.base import AbstractTransform
 
 BINS = HistogramSettings(fixed_bins=12, moving_bins=14)
 
@@ -79,6 +83,26 @@ class TestBendingEnergy(MetricContract):
 class TestDisplacementMagnitude(MetricContract):
     def make(self, dimension: int, moving_mask: Image | None, dtype: torch.dtype = torch.float64) -> AbstractMetric:
         return DisplacementMagnitude(moving_mask)
+
+
+class NodeContract(MetricContract):
+    """Of metrics that look at control points: the optimised transform must have some."""
+
+    reads_samples = False
+
+    @pytest.fixture(params=["spline", "composed", "added"])
+    def transform(self, request: pytest.FixtureRequest, dimension: int) -> AbstractTransform:
+        return transforms(dimension)[request.param]
+
+
+class TestLatticeBendingEnergy(NodeContract):
+    def make(self, dimension: int, moving_mask: Image | None, dtype: torch.dtype = torch.float64) -> AbstractMetric:
+        return LatticeBendingEnergy(transforms(dimension)["spline"])
+
+
+class TestFoldingPenalty(NodeContract):
+    def make(self, dimension: int, moving_mask: Image | None, dtype: torch.dtype = torch.float64) -> AbstractMetric:
+        return FoldingPenalty(transforms(dimension)["spline"], 1.5)
 
 
 class TestLandmarkDistance(MetricContract):
