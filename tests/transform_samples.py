@@ -54,3 +54,14 @@ def points_inside(grid, count=200):
     generator = torch.Generator().manual_seed(3)
     size = torch.tensor(grid.size, dtype=torch.float64) - 3
     return grid.to_world(torch.rand(count, grid.dimension, generator=generator, dtype=torch.float64) * size + 1)
+
+
+TURNED = {2: ((0.8, -0.6), (0.6, 0.8)), 3: ((0.8, -0.6, 0.0), (0.6, 0.8, 0.0), (0.0, 0.0, -1.0))}
+"""Directions of `turned_spline` and of what is parallel to it."""
+
+
+def turned_spline(dimension, order, size, generator):
+    """A spline on few turned control points whose coefficients are random, up to `size` / 2 mm."""
+    control = Grid((8, 7, 6)[:dimension], (5.0, 6.0, 7.0)[:dimension], (3.0, -2.0, 1.0)[:dimension], TURNED[dimension])
+    noise = torch.rand(dimension * control.number_of_voxels, generator=generator, dtype=torch.float64)
+    return BSplineTransform((noise - 0.5) * size, control, order)

@@ -22,14 +22,6 @@ from elastix_impact.resuming import checkpoint
 from elastix_impact.runs.case import Case
 from elastix_impact.runs.run_case import run_case
 from elastix_impact.transforms.base import AbstractTransform
-from small_case import MAP, write_small_case
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = write_small_case(tmp_path / "Data")
-    (folder / "ParameterMap.txt").write_text(MAP.replace("Iterations 40", "Iterations 30"))
-    return folder
 
 
 class Interrupts(NullObserver):

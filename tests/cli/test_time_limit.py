@@ -7,14 +7,6 @@ import pytest
 
 from elastix_impact.cli.main import main
 from elastix_impact.cli.time_limit import duration, time_limit
-from small_case import MAP, write_small_case
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = write_small_case(tmp_path / "Data")
-    (folder / "ParameterMap.txt").write_text(MAP.replace("Iterations 40", "Iterations 30"))
-    return folder
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs an alarm signal")

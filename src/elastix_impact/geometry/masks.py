@@ -27,6 +27,17 @@ def mask_on(grid: Grid, mask: Image) -> Tensor:
     return (values & inside.to(values.device)).reshape(grid.shape)
 
 
+def index_box(mask: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """First and last index, axes (z, )y, x, of the true voxels of a bool volume; None if there are none."""
+    if not bool(mask.any()):
+        return None
+    bounds = []
+    for axis in range(mask.ndim):
+        occupied = mask.movedim(axis, 0).flatten(1).any(1).nonzero()
+        bounds.append((int(occupied[0]), int(occupied[-1])))
+    return tuple(first for first, _ in bounds), tuple(last for _, last in bounds)
+
+
 def erosion_scale(shrink_factor: Row, role: Literal["fixed", "moving"]) -> Row:
     """Elastix's erosion scale per axis for a pyramid factor: the moving mask loses twice as much."""
     reach = [(factor if role == "fixed" else 2 * factor) + 1 for factor in shrink_factor]

@@ -35,16 +35,17 @@ class FoldingPenalty(AbstractMetric):
     """
 
     def __init__(self, start: AbstractTransform, threshold: float) -> None:
-        optimised_spline(start, _PARAMETER)
+        spline = optimised_spline(start, _PARAMETER)
+        self._to_axes = torch.tensor(spline.grid.direction).to(spline.parameters).T
         self._threshold = threshold
 
     def evaluate(self, transform: AbstractTransform, world_points: Points) -> MetricValue:
         """The mean squared excess; `world_points` are not used."""
         del world_points
         spline = optimised_spline(transform, _PARAMETER)
-        axes = torch.tensor(spline.grid.direction).to(spline.parameters)
         slopes = [derivative_at_nodes(spline, (axis,)) for axis in range(spline.dimension)]
-        along_axes = [torch.tensordot(axes.T, slope, dims=1) for slope in slopes]
+        to_axes = self._to_axes.to(spline.parameters)
+        along_axes = [torch.tensordot(to_axes, slope, dims=1) for slope in slopes]
         excess = (1 - _determinant(along_axes) / self._threshold).clamp_min(0.0)
         value = excess.square().mean()
         return MetricValue(value, torch.ones_like(value).detach(), {})

@@ -117,8 +117,7 @@ class PairFacts:
     @property
     def finest_voxel(self) -> float:
         """Voxel size in mm at the last level: the image's own, or coarser as `MOST_VOXELS` says."""
-        most = MOST_VOXELS[len(self.fixed_spacing)]
-        return float(f"{max(min(self.fixed_spacing), self.longest_extent / most):.2g}")
+        return self._voxel(MOST_VOXELS)
 
     @property
     def grid_spacing(self) -> float:
@@ -129,14 +128,17 @@ class PairFacts:
     @property
     def lattice_voxel(self) -> float:
         """Distance in mm of the points that the preset mono compares at the last level."""
-        most = MOST_LATTICE_POINTS[len(self.fixed_spacing)]
-        return float(f"{max(min(self.fixed_spacing), self.longest_extent / most):.2g}")
+        return self._voxel(MOST_LATTICE_POINTS)
 
     @property
     def bending(self) -> float:
         """Weight of the bending energy, before it grows."""
         share = BENDING if self.overlap >= LEAST_OVERLAP_FOR_SCALES else STRONG_BENDING
         return share * self.grid_spacing**2
+
+    def _voxel(self, most: dict[int, int]) -> float:
+        """The fixed image's voxel size in mm, or coarser so that the longest side has at most so many."""
+        return float(f"{max(min(self.fixed_spacing), self.longest_extent / most[len(self.fixed_spacing)]):.2g}")
 
 
 NOMINAL = PairFacts((1.0, 1.0, 1.0), (1.0, 1.0, 1.0), 240.0)

@@ -14,7 +14,7 @@ from .plan import Combination, HandedOnPlan, RegistrationPlan, StagePlan
 from .problems import Problem, raise_if_errors
 from .raw import RawParameterMap
 from .reader import EffectiveValue, Reader
-from .resolving.components import Components, check_handed_on, check_search_handed_on, resolve_components
+from .resolving.components import Components, check_handed_on, resolve_components
 from .resolving.counts import check_counts
 from .resolving.dimension import resolve_dimension
 from .resolving.level import resolve_levels
@@ -137,7 +137,6 @@ def _plan(reader: Reader, components: Components, number: int, known_dimension: 
 def _handed_on(reader: Reader, known_dimension: int | None, levels: int) -> HandedOnPlan:
     """What a run must know of a map that itk-elastix runs; elastix checks the rest."""
     check_handed_on(reader)
-    check_search_handed_on(reader)
     dimension = resolve_dimension(reader, known_dimension, levels)
     resampler = reader.text("ResampleInterpolator")
     kind = RESAMPLE_INTERPOLATORS.get(TWINS.get(resampler, resampler), "BSpline")

@@ -28,10 +28,9 @@ class Observer(Protocol):
         ...
 
     def on_phase(self, level: int, phase: str) -> None:
-        """Called when a level enters ``pyramid``, ``features``, ``estimation`` or ``loop``, before the first perhaps
-        ``search``; or, of a plan that is
-        handed on, ``elastix``, the only other call for it; and when a stage's result is measured, ``evaluation``,
-        with the stage's last level.
+        """Called when a level enters ``pyramid``, ``features``, ``estimation`` or ``loop``, before the first
+        perhaps ``search``; or, of a plan that is handed on, ``elastix``, the only other call for it; and when a stage's
+        result is measured, ``evaluation``, with the stage's last level.
         """
         ...
 

@@ -9,7 +9,7 @@ import torch
 from elastix_impact.errors import InputError
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan
+from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
 
@@ -20,7 +20,7 @@ from .level import RegistrationTask
 from .observe import Observer
 from .repeat import run_level_unfolded
 from .result import RegistrationResult, StopReason
-from .start import starting_transform
+from .start import is_searched, starting_transform
 from .state import RegistrationState
 
 
@@ -108,14 +108,9 @@ def register(
 
 def _first_state(task: RegistrationTask) -> RegistrationState:
     """The state before the first level, told to the observers if its transform had to be searched."""
-    for observer in task.observers if _is_searched(task) else ():
+    for observer in task.observers if is_searched(task.plan, task.initial) else ():
         observer.on_phase(0, "search")
     current, found = starting_transform(task.plan, task.images, task.initial)
     if found is not None and found.word == "ambiguous" and not found.header_kept:
         warnings.warn(f"{task.plan.source}: {found.sentence}", InputWarning, stacklevel=3)
     return RegistrationState(0, current, task.generator.get_state(), search=found)
-
-
-def _is_searched(task: RegistrationTask) -> bool:
-    transform = task.plan.transform
-    return isinstance(transform, LinearTransformPlan) and transform.search is not None and task.initial is None

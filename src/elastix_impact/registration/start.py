@@ -38,13 +38,19 @@ def starting_transform(
     """
     fixed, moving, fixed_mask, moving_mask = images
     linear = plan.transform
-    if not isinstance(linear, LinearTransformPlan) or linear.search is None or initial is not None:
+    if not isinstance(linear, LinearTransformPlan) or not is_searched(plan, initial):
         return _unsearched_transform(plan, fixed, moving, initial), None
+    assert linear.search is not None
     found = search(fixed, moving, _settings(linear.search), fixed_mask, moving_mask)
     centre = linear.centre or fixed.grid.centre
     away = torch.tensor(centre, dtype=torch.float64) - torch.tensor(found.centre, dtype=torch.float64)
     translation = torch.tensor(found.translation, dtype=torch.float64) + found.rotation @ away - away
     return _rigid_transform(linear.kind, found.rotation, translation, centre), found.report
+
+
+def is_searched(plan: RegistrationPlan, initial: AbstractTransform | None) -> bool:
+    """Whether the start is searched: where a map asks for it and nothing comes before."""
+    return isinstance(plan.transform, LinearTransformPlan) and plan.transform.search is not None and initial is None
 
 
 def _settings(plan: SearchPlan) -> SearchSettings:

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from .coarse import Coarse, inner
-from .mind import mind
+from .coarse import Coarse
+from .mind import described
 from .pose import Poses
 
 LEAST_COMMON = 0.25
@@ -85,5 +85,5 @@ def places(image: Coarse, voxel: float) -> int:
 def _features(
     image: Coarse, size: tuple[int, ...], steps: Float[Tensor, "K D D"], middles: Float[Tensor, "K D"]
 ) -> tuple[Float[Tensor, "K C N"], Bool[Tensor, "K N"]]:
-    values, seen = image.on(size, torch.cat([steps, middles.unsqueeze(2)], dim=2))
-    return mind(values, seen).flatten(2), inner(seen).flatten(1) > 0
+    features, seen = described(image, size, steps, middles)
+    return features.flatten(2), seen.flatten(1) > 0

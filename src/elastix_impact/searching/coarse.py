@@ -12,7 +12,7 @@ from torch import Tensor
 from elastix_impact.errors import ImageError
 from elastix_impact.geometry.grid import Frame, Grid
 from elastix_impact.geometry.image import Image
-from elastix_impact.geometry.masks import mask_on
+from elastix_impact.geometry.masks import index_box, mask_on
 from elastix_impact.geometry.pyramid import pyramid_level
 from elastix_impact.geometry.seen import seen_mask
 
@@ -58,7 +58,9 @@ class Region:
                     where=mask.name,
                     expected="at least one voxel above zero inside the image, where it is not constant padding",
                 )
-        first, last = _box(seen)
+        box = index_box(seen)
+        assert box is not None
+        first, last = box
         cut = tuple(slice(a, b + 1) for a, b in zip(first, last))
         values, seen = image.data.detach().cpu().float()[cut], seen[cut]
         some = values[seen]
@@ -147,12 +149,3 @@ def _homogeneous(matrices: Tensor) -> Tensor:
     last = torch.zeros_like(matrices[:, :1])
     last[..., -1] = 1
     return torch.cat([matrices, last], dim=1)
-
-
-def _box(mask: Tensor) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """First and last index, axes (z, )y, x, of what is true."""
-    bounds = []
-    for axis in range(mask.ndim):
-        occupied = mask.movedim(axis, 0).flatten(1).any(1).nonzero()
-        bounds.append((int(occupied[0]), int(occupied[-1])))
-    return tuple(a for a, _ in bounds), tuple(b for _, b in bounds)

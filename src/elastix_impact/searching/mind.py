@@ -8,10 +8,12 @@ from functools import cache
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from elastix_impact.zoo.export.mind import neighbour_pairs
 
+from .coarse import Coarse, inner
 from .shapes import FeatureVolumes, Volumes
 
 LEAST_SPREAD = 0.01
@@ -37,6 +39,20 @@ def mind(volumes: Volumes, seen: Volumes) -> FeatureVolumes:
     weights = seen.unsqueeze(1)
     typical = (spread * weights).sum(axes, keepdim=True) / weights.sum(axes, keepdim=True).clamp_min(1)
     return distances.div_(spread.clamp_min(LEAST_SPREAD * typical).clamp_min(1e-12)).neg_().exp_()
+
+
+def described(
+    image: Coarse, size: tuple[int, ...], steps: Float[Tensor, "K D D"], middles: Float[Tensor, "K D"]
+) -> tuple[FeatureVolumes, Volumes]:
+    """MIND of an image at K lattices of `size`, and 1 where it rests on what was seen.
+
+    Parameters
+    ----------
+    steps, middles
+        Of the lattices, in mm: their steps (columns), and the world points of their middles.
+    """
+    values, seen = image.on(size, torch.cat([steps, middles.unsqueeze(2)], dim=2))
+    return mind(values, seen), inner(seen)
 
 
 def box_sums(volumes: FeatureVolumes) -> FeatureVolumes:

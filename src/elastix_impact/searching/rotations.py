@@ -26,9 +26,6 @@ NEAR = math.radians(30)
 NEAR_STEP = {2: math.radians(5), 3: math.radians(10)}
 """... and the angle between neighbours."""
 
-COUNT = {2: 72, 3: 200}
-"""How many rotations are tried unless a map says otherwise."""
-
 DENSE = 2400
 """Rotations of which those that are farthest apart become bases."""
 

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .coarse import Coarse, inner
+from .coarse import Coarse
 from .correlation import NOWHERE, FixedSpectrum, masked_features, wide_enough
-from .mind import mind, turned_channels
+from .mind import described, turned_channels
 from .pose import Poses
 from .rotations import Rotations, Turns
 from .shapes import FeatureVolumes
@@ -69,9 +69,8 @@ def turned_features(
 
 
 def _features(image: Coarse, size: tuple[int, ...], steps: Float[Tensor, "K D D"]) -> FeatureVolumes:
-    middle = torch.tensor(image.centre, dtype=torch.float64).view(1, -1, 1)
-    values, seen = image.on(size, torch.cat([steps, middle.expand(len(steps), -1, -1)], dim=2))
-    return masked_features(mind(values, seen), inner(seen))
+    middle = torch.tensor([image.centre], dtype=torch.float64)
+    return masked_features(*described(image, size, steps, middle.expand(len(steps), -1)))
 
 
 def _on_turned_lattice(features: Tensor, turn: Float[Tensor, "D D"]) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from elastix_impact.errors import ImageError, InputError
 from elastix_impact.geometry.grid import Grid, Row
 from elastix_impact.geometry.image import Image
-from elastix_impact.geometry.masks import mask_on
+from elastix_impact.geometry.masks import index_box, mask_on
 
 AlignmentMethod = Literal["GeometricalCenter", "CenterOfGravity", "Origins", "GeometryTop"]
 
@@ -99,17 +99,10 @@ def _index_box(image: Image, mask: Image | None) -> tuple[Grid, Tensor, Tensor]:
     """First and last index (D,) of the image, or of the voxels of its mask, and the grid they refer to."""
     if mask is None:
         return image.grid, torch.zeros(image.grid.dimension, dtype=torch.float64), _vector(image.grid.size) - 1
-    inside = mask.data.bool().cpu()
-    if not inside.any():
+    box = index_box(mask.data.bool())
+    if box is None:
         raise ImageError("the mask has no voxels", where=mask.name, expected="at least one voxel above zero")
-    dimension = inside.ndim
-    bounds = []
-    for axis in range(dimension):
-        others = tuple(d for d in range(dimension) if d != dimension - 1 - axis)
-        occupied = inside.any(dim=others[0]) if dimension == 2 else inside.amax(dim=others)
-        positions = occupied.nonzero()
-        bounds.append(torch.cat([positions[0], positions[-1]]))
-    first, last = torch.stack(bounds).double().unbind(1)
+    first, last = (_vector(corner[::-1]) for corner in box)
     return mask.grid, first, last
 
 

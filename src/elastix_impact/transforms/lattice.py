@@ -11,7 +11,8 @@ from elastix_impact.errors import InputError
 from elastix_impact.geometry.bspline import apply_along, mirrored, prefilter_matrix
 from elastix_impact.geometry.grid import Frame, Grid, Row
 from elastix_impact.geometry.kernels import kernel_taps
-from elastix_impact.typing import Homogeneous, Points, Vector
+from elastix_impact.geometry.lattice_points import is_parallel
+from elastix_impact.typing import Points, Vector
 
 from .base import AbstractTransform
 
@@ -110,7 +111,11 @@ def refine_parameters(parameters: Vector, source: Grid, target: Grid, order: int
         return parameters
     dimension = source.dimension
     to_source = source.matrix(Frame.WORLD, Frame.INDEX) @ target.matrix(Frame.INDEX, Frame.WORLD)
-    _require_parallel(to_source, source, target)
+    if not is_parallel(target, source):
+        raise InputError(
+            "control points can't be refined between lattices whose axes differ",
+            expected=f"the direction cosines {source.direction}, got {target.direction}",
+        )
     coefficients = parameters.reshape(dimension, *source.shape)
     for axis in range(dimension):
         positions = torch.arange(target.size[axis], dtype=torch.float64) * to_source[axis, axis] + to_source[axis, -1]
@@ -118,15 +123,6 @@ def refine_parameters(parameters: Vector, source: Grid, target: Grid, order: int
         matrix = prefilter_matrix(target.size[axis], order) @ sampling
         coefficients = apply_along(matrix, coefficients, dimension - axis)
     return coefficients.reshape(-1)
-
-
-def _require_parallel(to_source: Homogeneous, source: Grid, target: Grid) -> None:
-    linear = to_source[:-1, :-1]
-    if (linear - linear.diag().diag()).abs().max() > 1e-6:
-        raise InputError(
-            "control points can't be refined between lattices whose axes differ",
-            expected=f"the direction cosines {source.direction}, got {target.direction}",
-        )
 
 
 def _sampling_matrix(positions: Tensor, size: int, order: int) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from elastix_impact.geometry.grid import Grid
+from elastix_impact.geometry.masks import index_box
 from elastix_impact.typing import Points
 
 from .affine import AffineTransform
@@ -89,9 +90,8 @@ def _corners(grid: Grid, mask: Tensor | None) -> Tensor | None:
     """Continuous indices (2**D, D) of the corners of the box of voxels that count; None if none does."""
     bounds = [(0.0, n - 1.0) for n in grid.size]
     if mask is not None:
-        inside = mask.nonzero().cpu()
-        if len(inside) == 0:
+        box = index_box(mask)
+        if box is None:
             return None
-        low, high = inside.amin(0).flip(0).tolist(), inside.amax(0).flip(0).tolist()
-        bounds = [(float(a), float(b)) for a, b in zip(low, high)]
+        bounds = [(float(first), float(last)) for first, last in zip(*box)][::-1]
     return torch.cartesian_prod(*(torch.tensor(pair, dtype=torch.float64) for pair in bounds))

@@ -7,15 +7,7 @@ import torch.nn.functional as F
 from elastix_impact.geometry.box_sum import box_sum
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.lattice_points import LatticePoints, is_parallel, spline_on_lattice
-from elastix_impact.transforms.bspline import BSplineTransform
-
-TURNED = {2: ((0.8, -0.6), (0.6, 0.8)), 3: ((0.8, -0.6, 0.0), (0.6, 0.8, 0.0), (0.0, 0.0, -1.0))}
-
-
-def spline(dimension: int, order: int, generator: torch.Generator) -> BSplineTransform:
-    control = Grid((8, 7, 6)[:dimension], (5.0, 6.0, 7.0)[:dimension], (3.0, -2.0, 1.0)[:dimension], TURNED[dimension])
-    parameters = torch.rand(dimension * control.number_of_voxels, generator=generator, dtype=torch.float64) * 8 - 4
-    return BSplineTransform(parameters, control, order)
+from transform_samples import TURNED, turned_spline
 
 
 def lattice(dimension: int) -> Grid:
@@ -26,7 +18,8 @@ def lattice(dimension: int) -> Grid:
 @pytest.mark.parametrize("dimension", [2, 3])
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_a_spline_on_a_lattice_is_the_sum_of_its_taps(dimension, order, generator) -> None:
-    transform, points = spline(dimension, order, generator), LatticePoints.of(lattice(dimension), torch.float64, "cpu")
+    transform = turned_spline(dimension, order, 8.0, generator)
+    points = LatticePoints.of(lattice(dimension), torch.float64, "cpu")
     assert is_parallel(points.grid, transform.grid)
     mapped, expected = transform.map_lattice(points), transform.map_points(points.points)
     torch.testing.assert_close(mapped, expected, rtol=0, atol=1e-11)
@@ -36,7 +29,8 @@ def test_a_spline_on_a_lattice_is_the_sum_of_its_taps(dimension, order, generato
 
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_its_gradient_is_that_of_the_sum(dimension, generator) -> None:
-    transform, points = spline(dimension, 3, generator), LatticePoints.of(lattice(dimension), torch.float64, "cpu")
+    transform = turned_spline(dimension, 3, 8.0, generator)
+    points = LatticePoints.of(lattice(dimension), torch.float64, "cpu")
     leaf = transform.parameters.clone().requires_grad_()
     weights = torch.rand(points.points.shape, generator=generator, dtype=torch.float64)
     fast, slow = (
@@ -50,7 +44,7 @@ def test_its_gradient_is_that_of_the_sum(dimension, generator) -> None:
 
 
 def test_other_axes_are_not_parallel_and_still_mapped(generator) -> None:
-    transform = spline(3, 3, generator)
+    transform = turned_spline(3, 3, 8.0, generator)
     straight = LatticePoints.of(Grid.axis_aligned((5, 5, 5), (2.0, 2.0, 2.0), (8.0, 8.0, -9.0)), torch.float64, "cpu")
     assert not is_parallel(straight.grid, transform.grid)
     assert torch.equal(transform.map_lattice(straight), transform.map_points(straight.points))

@@ -4,22 +4,15 @@ import pytest
 import torch
 
 from elastix_impact.errors import InputError
-from elastix_impact.geometry.grid import Grid
 from elastix_impact.metrics.base import AbstractMetric
 from elastix_impact.metrics.folding import FoldingPenalty
 from elastix_impact.metrics.lattice_bending import LatticeBendingEnergy
 from elastix_impact.transforms.affine import AffineTransform
 from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
+from transform_samples import turned_spline
 
-TURNED = {2: ((0.8, -0.6), (0.6, 0.8)), 3: ((0.8, -0.6, 0.0), (0.6, 0.8, 0.0), (0.0, 0.0, -1.0))}
 NO_POINTS = torch.zeros(0, 3, dtype=torch.float64)
-
-
-def spline(dimension: int, order: int, size: float, generator: torch.Generator) -> BSplineTransform:
-    control = Grid((8, 7, 6)[:dimension], (5.0, 6.0, 7.0)[:dimension], (3.0, -2.0, 1.0)[:dimension], TURNED[dimension])
-    noise = torch.rand(dimension * control.number_of_voxels, generator=generator, dtype=torch.float64)
-    return BSplineTransform((noise - 0.5) * size, control, order)
 
 
 def inner_nodes(transform: BSplineTransform) -> torch.Tensor:
@@ -38,7 +31,7 @@ def affine(dimension: int) -> AffineTransform:
 @pytest.mark.parametrize("dimension", [2, 3])
 @pytest.mark.parametrize("order", [2, 3])
 def test_bending_energy_is_that_of_the_second_derivatives(dimension, order, generator) -> None:
-    transform = spline(dimension, order, 6.0, generator)
+    transform = turned_spline(dimension, order, 6.0, generator)
     if order == 2:  # its second derivative jumps at the nodes: the taps give the mean of both sides along an axis
         transform = BSplineTransform(torch.zeros_like(transform.parameters), transform.grid, order)
         x = transform.grid.index_points()[:, 0] * transform.grid.spacing[0]
@@ -54,7 +47,7 @@ def test_bending_energy_is_that_of_the_second_derivatives(dimension, order, gene
 
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_folding_is_that_of_the_determinants(dimension, generator) -> None:
-    transform = spline(dimension, 3, 20.0, generator)
+    transform = turned_spline(dimension, 3, 20.0, generator)
     determinants = torch.linalg.det(transform.spatial_jacobian(inner_nodes(transform)))
     expected = (1 - determinants / 0.4).clamp_min(0).square().mean()
     measured = FoldingPenalty(transform, 0.4).evaluate(transform, NO_POINTS)
@@ -64,7 +57,7 @@ def test_folding_is_that_of_the_determinants(dimension, generator) -> None:
 
 @pytest.mark.parametrize("make", [LatticeBendingEnergy, lambda start: FoldingPenalty(start, 0.3)])
 def test_gradients_are_finite_differences(make, generator) -> None:
-    transform = spline(3, 3, 9.0, generator)
+    transform = turned_spline(3, 3, 9.0, generator)
     metric: AbstractMetric = make(transform)
     leaf = transform.parameters.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(metric.evaluate(transform.with_parameters(leaf), NO_POINTS).value, leaf)
@@ -76,7 +69,7 @@ def test_gradients_are_finite_differences(make, generator) -> None:
 
 
 def test_a_deformation_that_does_not_shrink_costs_nothing(generator) -> None:
-    transform = spline(3, 3, 0.5, generator)
+    transform = turned_spline(3, 3, 0.5, generator)
     assert float(FoldingPenalty(transform, 0.3).evaluate(transform, NO_POINTS).value) == 0.0
 
 

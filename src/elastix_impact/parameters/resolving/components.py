@@ -151,7 +151,7 @@ def _note_foreign(reader: Reader, role: str, name: str, kinds: Mapping[str, str]
 
 
 def check_handed_on(reader: Reader) -> None:
-    """Note an error for each component that itk-elastix lacks in a map that is handed on to it."""
+    """Note an error for each component that itk-elastix lacks in a map that is handed on to it, and for a search."""
     for role in COMPONENTS:
         for name in reader.raw.values(role):
             if name in native.NATIVE_ONLY:
@@ -159,9 +159,10 @@ def check_handed_on(reader: Reader) -> None:
                 message = f"{name} is not in itk-elastix, to which the map is handed on because of {because}"
                 twin = native.TWINS.get(name)
                 reader.note("error", role, message, f"Write {twin}" if twin else f"Use one of elastix's own {role}s")
+    _check_search(reader)
 
 
-def check_search_handed_on(reader: Reader) -> None:
+def _check_search(reader: Reader) -> None:
     """Note an error where a map that is handed on to itk-elastix asks for a start that only native runs can find."""
     name = "AutomaticTransformInitializationMethod"
     if "FeatureSearch" in reader.raw.values(name):
