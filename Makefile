@@ -21,8 +21,8 @@ test-slow: $(DEVELOPMENT)  ## run the tests that take minutes each
 	$(BIN)/python -m pytest -m slow
 
 lint: $(DEVELOPMENT)  ## style, types, and who may import whom
-	$(BIN)/ruff check src tests benchmarks tools
-	$(BIN)/ruff format --check src tests benchmarks tools
+	$(BIN)/ruff check --no-cache src tests benchmarks tools
+	$(BIN)/ruff format --no-cache --check src tests benchmarks tools
 	$(BIN)/lint-imports
 	$(BIN)/pyright --pythonpath $(BIN)/python
 

@@ -5,7 +5,6 @@ import pkgutil
 
 import pytest
 import torch
-from metric_contract import GRIDS, MetricContract, image, random, sample_points, transforms
 
 import elastix_impact.metrics as room
 from elastix_impact.geometry.image import Image
@@ -23,6 +22,7 @@ from elastix_impact.metrics.local_correlation import LocalNormalizedCorrelation
 from elastix_impact.metrics.mean_squares import MeanSquares
 from elastix_impact.metrics.mutual_information import minus_mutual_information, minus_normalized_mutual_information
 from elastix_impact.transforms.base import AbstractTransform
+from metric_contract import GRIDS, MetricContract, image, random, sample_points, transforms
 
 BINS = HistogramSettings(fixed_bins=12, moving_bins=14)
 

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from metric_contract import GRIDS, image, transforms
 
 from elastix_impact.errors import ImageError
 from elastix_impact.geometry.image import Image
@@ -10,6 +9,7 @@ from elastix_impact.metrics.local_correlation import NOISE, LocalNormalizedCorre
 from elastix_impact.transforms.affine import AffineTransform
 from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.straighten import Straightened, lattice_around
+from metric_contract import GRIDS, image, transforms
 
 RADIUS = 2
 NO_POINTS = torch.zeros(0, 3, dtype=torch.float64)
