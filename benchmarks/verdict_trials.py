@@ -37,10 +37,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Trial:
-    """One run: `stages` of a pair, `spoil` = what is done to the inputs, `changes` = to all the maps.
+    """One run: `stages` of a pair, or the one preset named instead, `spoil` = what is done to the inputs.
 
-    `tuned` runs served to set the thresholds, the others to check them. Where the inputs are spoilt beyond repair
-    nothing needs to be measured: `hopeless`.
+    `changes` are made to all the maps. `tuned` runs served to set the thresholds, the others to check them. Where the
+    inputs are spoilt beyond repair nothing needs to be measured: `hopeless`.
     """
 
     pair: str
@@ -124,7 +124,7 @@ PAIRS = {
 }  # fmt: skip
 
 R, RA, RS, RAS, S = ("rigid",), ("rigid", "affine"), ("rigid", "spline"), ("rigid", "affine", "spline"), ("spline",)
-M, RAM = ("mind",), ("rigid", "affine", "mind")
+M, RAM, PRESET, MONO = ("mind",), ("rigid", "affine", "mind"), ("mind-only",), ("mono",)
 
 _STEP = {"hippo": {"MaximumStepLength": "6"}, "cord": {"MaximumStepLength": "6"}, "large": {"MaximumStepLength": "25"}}
 _FINE_GRID = {"FinalGridSpacingInPhysicalUnits": "3"}
@@ -138,6 +138,10 @@ GOOD = (
     Trial("ms-flair", R, tuned=False), Trial("ms-t1", RS, tuned=False), Trial("hippo-011-001", RAM, tuned=False),
     Trial("lung-08", M, tuned=False), Trial("histology", RAS, tuned=False), Trial("lung-multi", M, tuned=False),
     Trial("abdomen", R, tuned=False),
+    Trial("thigh-035", PRESET, tuned=False), Trial("thigh-018", PRESET, tuned=False),
+    Trial("cord", PRESET, tuned=False), Trial("histology", PRESET, tuned=False),
+    Trial("abdomen", PRESET, tuned=False), Trial("lung-06", PRESET, tuned=False),
+    Trial("hippo-015-023", MONO, tuned=False), Trial("lung-mono", MONO, tuned=False),
 )  # fmt: skip
 
 RUINED = (
@@ -152,9 +156,13 @@ RUINED = (
     tuned=False),  Trial("ms-t1", RA, "noise", tuned=False, hopeless=True),
     Trial("lung-mono", S, "noise", tuned=False, hopeless=True), Trial("hippo-019-025", RAM, "flip", tuned=False),
     Trial("epi", R, "flip", tuned=False, hopeless=True),
-     Trial("ms-t1", RA, "apart", tuned=False),
+    Trial("ms-t1", RA, "apart", tuned=False),
     Trial("hippo-007-011", RA, "mask", tuned=False), Trial("cord", S, changes=_FINE_GRID, tuned=False),
     Trial("slices", RAS, "flip", tuned=False, hopeless=True),
+    Trial("abdomen", PRESET, "noise", tuned=False, hopeless=True),
+    Trial("cord", PRESET, "other", other="hippo-001-004", tuned=False, hopeless=True),
+    Trial("hippo-007-011", MONO, "noise", tuned=False, hopeless=True),
+    Trial("thigh-035", PRESET, "other", other="abdomen", tuned=False, hopeless=True),
 )  # fmt: skip
 
 TRIALS = (*GOOD, *RUINED)

@@ -16,6 +16,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from elastix_impact.cli.main import main as command
+from elastix_impact.parameters.presets import PRESETS
+from elastix_impact.runs.presets import facts_of, write_preset
 from elastix_impact.zoo.export.mind import export_mind
 
 from .ct_lung import DATA as LUNG
@@ -38,6 +40,9 @@ FRAME = """\
 (WriteResultImage "false")
 (WriteIterationInfo "false")
 (ErodeMask "false")
+"""
+
+FOR_THE_JUDGE = """\
 (ITKTransformOutputFileNameExtension "tfm")
 (WriteITKCompositeTransform "true")
 """
@@ -63,6 +68,11 @@ WORDS = ("good", "look", "bad", "refused")
 def write_maps(trial: Trial, folder: Path) -> list[Path]:
     """The maps of a trial, in `folder`."""
     pair = PAIRS[trial.pair]
+    if trial.stages[0] in PRESETS:
+        maps = write_preset(PRESETS[trial.stages[0]], facts_of(DATA / pair.fixed, DATA / pair.moving), folder)
+        for path in maps:
+            path.write_text(path.read_text() + FOR_THE_JUDGE)
+        return list(maps)
     images = [sitk.ReadImage(str(DATA / name)) for name in (pair.fixed, pair.moving)]
     dimension = images[0].GetDimension()
     sizes = [pair.voxel * factor for factor in (4, 2, 1)]
@@ -90,7 +100,7 @@ def write_maps(trial: Trial, folder: Path) -> list[Path]:
             lines |= {f"ImpactVoxelSize{k}": " ".join([f"{s:g}"] * dimension) for k, s in enumerate(sizes)}
             lines |= {"ImpactDimension0": str(dimension), "ImpactPatchSize0": " ".join(["0"] * dimension)}
             export_mind(folder / "mind.pt", 1, 2, dimension)
-        text = FRAME + (MIND if stage == "mind" else MUTUAL)
+        text = FRAME + FOR_THE_JUDGE + (MIND if stage == "mind" else MUTUAL)
         own = lines | (trial.changes if stage not in ("rigid", "affine") else {})
         path = folder / f"{number}_{stage}.txt"
         path.write_text(text + "".join(f"({key} {value})\n" for key, value in own.items()))
@@ -122,7 +132,7 @@ def _spoil(moving: sitk.Image, trial: Trial, pair: Pair) -> sitk.Image:
         noise = np.random.default_rng(0).normal(values.mean(), values.std(), values.shape)
         return _like(noise.astype(np.float32), moving)
     if trial.spoil == "flip":
-        return _like(values[:, ::-1].copy(), moving)
+        return _like(np.flip(values, -2).copy(), moving)
     if trial.spoil == "crop":
         return sitk.RegionOfInterest(moving, [max(4, n // 3) for n in size], [2 * n // 3 - 2 for n in size])
     centre = moving.TransformContinuousIndexToPhysicalPoint([n / 2 for n in size])
@@ -156,7 +166,7 @@ def measure(trial: Trial, transform: sitk.Transform | None) -> float:
         first, second = (sitk.ReadImage(str(DATA / name)) for name in truth.files)
         second.SetOrigin(tuple(np.array(second.GetOrigin()) + shift))
         if trial.spoil == "flip":
-            second = _like(sitk.GetArrayFromImage(second)[:, ::-1].copy(), second)
+            second = _like(np.flip(sitk.GetArrayFromImage(second), -2).copy(), second)
         moved = sitk.GetArrayFromImage(sitk.Resample(second, first, transform, sitk.sitkNearestNeighbor))
         kept = sitk.GetArrayFromImage(first)
         both = np.intersect1d(kept, sitk.GetArrayFromImage(second))

@@ -17,7 +17,7 @@ from small_case import write_small_case
 FLAT = PairFacts((0.5, 0.5), (1.0, 1.0), 100.0)
 
 
-@pytest.mark.parametrize("facts", [NOMINAL, FLAT, PairFacts((0.7, 0.7, 5.0), (1.0, 1.0, 1.0), 350.0, True, -1024.0)])
+@pytest.mark.parametrize("facts", [NOMINAL, FLAT, PairFacts((0.7, 0.7, 5.0), (1.0, 1.0, 1.0), 350.0, -1024.0)])
 @pytest.mark.parametrize("name", PRESETS)
 def test_maps_of_presets_have_no_fault_and_no_remark(name: str, facts: PairFacts) -> None:
     if len(facts.fixed_spacing) not in PRESETS[name].dimensions:
@@ -32,7 +32,7 @@ def test_maps_of_presets_have_no_fault_and_no_remark(name: str, facts: PairFacts
 
 
 def test_numbers_follow_from_the_images() -> None:
-    facts = PairFacts((1.0, 1.0, 4.0), (2.0, 2.0, 2.0), 320.0, far_apart=True, lowest_intensity=-1000.0)
+    facts = PairFacts((1.0, 1.0, 4.0), (2.0, 2.0, 2.0), 320.0, lowest_intensity=-1000.0)
     plans = [resolve(parse_parameter_text(text, name)).plan for name, text in preset_texts(PRESETS["mind-only"], facts)]
     rigid, _, spline = plans
     assert rigid is not None
@@ -50,15 +50,15 @@ def test_numbers_follow_from_the_images() -> None:
     assert spline.output.default_pixel_value == -1000.0
 
 
-def test_images_that_lie_apart_are_brought_together_first(tmp_path: Path) -> None:
+def test_the_overlap_of_images_that_lie_apart_is_that_of_their_centres_together(tmp_path: Path) -> None:
     write_small_case(tmp_path)
     fixed = next(tmp_path.glob("Fixed*mage*"))
-    assert not facts_of(fixed, fixed).far_apart
+    assert facts_of(fixed, fixed).overlap > 0.99
     moved = tmp_path / "moved.mha"
     image = read_image(fixed)
     origin = tuple(o + 0.9 * e for o, e in zip(image.grid.origin, image.grid.extent))
     write_image(moved, image.data, replace(image.grid, origin=origin))
-    assert facts_of(fixed, moved).far_apart
+    assert facts_of(fixed, moved).overlap > 0.99
 
 
 def test_list_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,15 +114,23 @@ def test_images_that_overlap_little_get_no_affine_stage_and_a_stiffer_deformatio
         "2_mind.txt",
     ]
     assert [name for name, _ in preset_texts(PRESETS["mind-only"], part)] == ["0_rigid.txt", "1_mind.txt"]
-    assert (whole.grid_spacing, part.grid_spacing) == (10.4 if whole.finest_voxel > 1.25 else 10.0, 16.0)
+    assert (whole.finest_voxel, part.finest_voxel) == (1.3, 1.9)
+    assert (whole.grid_spacing, part.grid_spacing) == (10.4, 16.0)
     assert part.bending > 4 * whole.bending
     spline = resolve(parse_parameter_text(preset_texts(PRESETS["mind-only"], part)[-1][1], "map.txt")).plan
     assert spline is not None
     assert all(level.sample_where_both_see and level.repeat_while_folding for level in spline.levels)
-    assert [term.weight for term in spline.levels[0].terms] == [1.0, 1500.0, 30.0, 1.0]
+    assert [term.weight for term in spline.levels[0].terms] == [0.2, 6100.0, 30.0, 1.0]
 
 
-def test_a_small_moving_image_inside_the_fixed_one_is_not_far_apart(tmp_path: Path) -> None:
+def test_features_count_less_for_pictures_whose_stains_may_differ() -> None:
+    picture = PairFacts((1.0, 1.0), (1.0, 1.0), longest_extent=400.0)
+    plan = resolve(parse_parameter_text(preset_texts(PRESETS["mind-only"], picture)[-1][1], "map.txt")).plan
+    assert plan is not None
+    assert [term.weight for term in plan.levels[0].terms] == [0.2, 400.0, 30.0, 1.0]
+
+
+def test_a_small_moving_image_inside_the_fixed_one_is_compared_where_it_lies(tmp_path: Path) -> None:
     write_small_case(tmp_path)
     fixed = next(tmp_path.glob("Fixed*mage*"))
     image = read_image(fixed)
@@ -131,5 +139,4 @@ def test_a_small_moving_image_inside_the_fixed_one_is_not_far_apart(tmp_path: Pa
     small = replace(image.grid, size=half)
     write_image(part, image.data[tuple(slice(n) for n in reversed(half))], small)
     facts = facts_of(fixed, part)
-    assert not facts.far_apart
     assert facts.overlap < 0.1

@@ -23,14 +23,21 @@ MOST_CONTROL_POINTS = 20
 GRID_SPACING_VOXELS = 8
 """Control points are at least so many of the finest voxels apart."""
 
-BENDING = 0.2
-"""Weight of the bending energy in units of the control points' distance squared, before it grows."""
+BENDING = {2: 1.0, 3: 0.2}
+"""Weight of the bending energy in units of the control points' distance squared, before it grows, per dimension."""
 
-STRONG_BENDING = 6.0
-"""The same where the images overlap little and so say little of a deformation, and ..."""
+STRONG_BENDING = 24.0
+"""The same where the images overlap little and so say little of a deformation, ..."""
+
+FEW_VOXELS = {2: 384, 3: 110}
+"""... the voxels along the longest side, ..."""
 
 FEW_CONTROL_POINTS = 13
-"""... the control points along the longest side, about."""
+"""... and the control points along it, about."""
+
+WEAK_FEATURES = 0.2
+"""Weight of MIND beside mutual information there, and for pictures, whose stains differ: edges that only one image has
+mislead."""
 
 MOST_LATTICE_POINTS = {2: 512, 3: 120}
 """Points along the longest side, at the last level, of the lattice on which the preset mono compares, per dimension."""
@@ -98,31 +105,33 @@ class PairFacts:
         Voxel sizes in mm, x, y(, z).
     longest_extent
         Of the fixed image's sides, in mm.
-    far_apart
-        Whether the images hardly overlap as they lie, so that their centres should be brought together first.
     lowest_intensity
         Of the moving image: what lies outside it.
     overlap
-        Share of the fixed image's box inside the moving one's, as they lie, or with their centres together if they are
-        far apart.
+        Share of the fixed image's box inside the moving one's, as they lie, or with their centres together if they
+        hardly overlap.
     """
 
     fixed_spacing: tuple[float, ...]
     moving_spacing: tuple[float, ...]
     longest_extent: float
-    far_apart: bool = False
     lowest_intensity: float = 0.0
     overlap: float = 1.0
 
     @property
+    def overlaps_little(self) -> bool:
+        """Whether the images are cropped so differently that a preset must be careful."""
+        return self.overlap < LEAST_OVERLAP_FOR_SCALES
+
+    @property
     def finest_voxel(self) -> float:
         """Voxel size in mm at the last level: the image's own, or coarser as `MOST_VOXELS` says."""
-        return self._voxel(MOST_VOXELS)
+        return self._voxel(FEW_VOXELS if self.overlaps_little else MOST_VOXELS)
 
     @property
     def grid_spacing(self) -> float:
         """Distance of control points in mm at the last level."""
-        most = MOST_CONTROL_POINTS if self.overlap >= LEAST_OVERLAP_FOR_SCALES else FEW_CONTROL_POINTS
+        most = FEW_CONTROL_POINTS if self.overlaps_little else MOST_CONTROL_POINTS
         return max(GRID_SPACING_VOXELS * self.finest_voxel, float(f"{self.longest_extent / most:.2g}"))
 
     @property
@@ -133,8 +142,13 @@ class PairFacts:
     @property
     def bending(self) -> float:
         """Weight of the bending energy, before it grows."""
-        share = BENDING if self.overlap >= LEAST_OVERLAP_FOR_SCALES else STRONG_BENDING
+        share = STRONG_BENDING if self.overlaps_little else BENDING[len(self.fixed_spacing)]
         return share * self.grid_spacing**2
+
+    @property
+    def features_weight(self) -> float:
+        """Weight of MIND beside mutual information."""
+        return WEAK_FEATURES if self.overlaps_little or len(self.fixed_spacing) == 2 else 1.0
 
     def _voxel(self, most: dict[int, int]) -> float:
         """The fixed image's voxel size in mm, or coarser so that the longest side has at most so many."""
@@ -156,7 +170,7 @@ def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
     dimension = len(facts.fixed_spacing)
     if dimension not in preset.dimensions:
         raise ValueError(f"the preset {preset.name} is for {preset.dimensions[0]}-D images")
-    stages = [stage for stage in preset.stages if stage != "affine" or facts.overlap >= LEAST_OVERLAP_FOR_SCALES]
+    stages = [stage for stage in preset.stages if stage != "affine" or not facts.overlaps_little]
     texts: list[tuple[str, str]] = []
     for number, stage in enumerate(stages):
         numbers = _numbers(facts, stage) | {"is_last": _truth(number + 1 == len(stages))}
@@ -185,6 +199,7 @@ def _numbers(facts: PairFacts, stage: str) -> dict[str, str]:
         "resolutions": str(len(levels)),
         "step": f"{voxel:g}",
         "bending": f"{bending:.2g}",
+        "image_weight": f"{facts.features_weight if stage == 'mind' else 1:g}",
         "optimizer": "Adam" if stage == "mono" else "AdaptiveStochasticGradientDescent",
         "rate": f"{RATE * spacing:.2g}",
         "whole": _row([0] * dimension),

@@ -15,7 +15,8 @@ from elastix_impact.zoo.export.mind import export_mind, mind_file_name
 from .checks import lattice
 
 LEAST_OVERLAP = 0.3
-"""Share of the smaller image inside the other one below which their centres are brought together first."""
+"""Share of the smaller image inside the other one below which they are compared with their centres
+together."""
 
 MIND = (1, 2)
 """Radius and dilation of the MIND model of the presets."""
@@ -58,15 +59,13 @@ def facts_of(fixed: Path, moving: Path) -> PairFacts:
             remedy="Give a volume with a volume, or a slice with a slice",
         )
     overlap = _overlap(*images)
-    far_apart = max(overlap, _overlap(images[1], images[0])) < LEAST_OVERLAP
-    if far_apart:
+    if max(overlap, _overlap(images[1], images[0])) < LEAST_OVERLAP:
         offset = tuple(a - b for a, b in zip(images[0].grid.centre, images[1].grid.centre))
         overlap = _overlap(images[0], images[1].shifted(offset))
     return PairFacts(
         fixed_spacing=images[0].grid.spacing,
         moving_spacing=images[1].grid.spacing,
         longest_extent=max(images[0].grid.extent),
-        far_apart=far_apart,
         overlap=overlap,
         lowest_intensity=float(images[1].data.min()),
     )
