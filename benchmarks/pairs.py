@@ -24,7 +24,7 @@ class Pair:
 
     fixed: str
     moving: str
-    preset: str = "mind-only"
+    preset: str = "general"
     labels: tuple[str, str] | None = None
     points: tuple[str, str] | None = None
     mask: str | None = None

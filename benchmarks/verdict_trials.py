@@ -52,6 +52,11 @@ class Trial:
     other: str | None = None
 
     @property
+    def preset(self) -> str | None:
+        """The preset of the trial, None if it has stages of its own."""
+        return self.stages[0] if self.stages in (PRESET, MONO) else None
+
+    @property
     def name(self) -> str:
         """A name for folder and table."""
         changed = [f"{key}={value.split()[0]}" for key, value in self.changes.items()]
@@ -124,7 +129,7 @@ PAIRS = {
 }  # fmt: skip
 
 R, RA, RS, RAS, S = ("rigid",), ("rigid", "affine"), ("rigid", "spline"), ("rigid", "affine", "spline"), ("spline",)
-M, RAM, PRESET, MONO = ("mind",), ("rigid", "affine", "mind"), ("mind-only",), ("mono",)
+M, RAM, PRESET, MONO = ("mind",), ("rigid", "affine", "mind"), ("general",), ("mono",)
 
 _STEP = {"hippo": {"MaximumStepLength": "6"}, "cord": {"MaximumStepLength": "6"}, "large": {"MaximumStepLength": "25"}}
 _FINE_GRID = {"FinalGridSpacingInPhysicalUnits": "3"}

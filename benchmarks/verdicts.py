@@ -68,8 +68,8 @@ WORDS = ("good", "look", "bad", "refused")
 def write_maps(trial: Trial, folder: Path) -> list[Path]:
     """The maps of a trial, in `folder`."""
     pair = PAIRS[trial.pair]
-    if trial.stages[0] in PRESETS:
-        maps = write_preset(PRESETS[trial.stages[0]], facts_of(DATA / pair.fixed, DATA / pair.moving), folder)
+    if trial.preset:
+        maps = write_preset(PRESETS[trial.preset], facts_of(DATA / pair.fixed, DATA / pair.moving), folder)
         for path in maps:
             path.write_text(path.read_text() + FOR_THE_JUDGE)
         return list(maps)

@@ -137,7 +137,7 @@ def _recommended(pair: Pair, settings: Settings, folder: Path) -> tuple[str, Cos
 def _linear_start(pair: Pair, settings: Settings, folder: Path) -> tuple[str, Cost]:
     """Our rigid stage, between people also the affine one, as an ITK file."""
     shown = folder / "maps.txt"
-    words = ["presets", "show", "mind-only", "-f", str(DATA / pair.fixed), "-m", str(DATA / pair.moving)]
+    words = ["presets", "show", "general", "-f", str(DATA / pair.fixed), "-m", str(DATA / pair.moving)]
     measured([*OURS, *words], shown, settings.threads, settings.limit)
     maps = []
     for number, text in enumerate(shown.read_text(encoding="utf-8").split("// ---- ")[1 : 3 if pair.affine else 2]):

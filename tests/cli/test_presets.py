@@ -33,7 +33,7 @@ def test_maps_of_presets_have_no_fault_and_no_remark(name: str, facts: PairFacts
 
 def test_numbers_follow_from_the_images() -> None:
     facts = PairFacts((1.0, 1.0, 4.0), (2.0, 2.0, 2.0), 320.0, lowest_intensity=-1000.0)
-    plans = [resolve(parse_parameter_text(text, name)).plan for name, text in preset_texts(PRESETS["mind-only"], facts)]
+    plans = [resolve(parse_parameter_text(text, name)).plan for name, text in preset_texts(PRESETS["general"], facts)]
     rigid, _, spline = plans
     assert rigid is not None
     assert spline is not None
@@ -67,7 +67,7 @@ def test_list_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert all(name in listed for name in PRESETS)
     assert main(["presets", "show", "mr-ct"]) == 0
     assert "// ---- 1_mr_ct.txt" in capsys.readouterr().out
-    assert main(["presets", "show", "mind-only", "--to", str(tmp_path / "maps")]) == 0
+    assert main(["presets", "show", "general", "--to", str(tmp_path / "maps")]) == 0
     paths = [Path(line) for line in capsys.readouterr().out.splitlines()]
     assert main(["check", "--models", *map(str, paths)]) == 0
     assert main(["presets", "show", "rigit"]) == 2
@@ -75,7 +75,7 @@ def test_list_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_two_dimensional_pair_can_not_have_a_volume_s_preset(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="rigid, mind-only or mono"):
+    with pytest.raises(Exception, match="rigid, general or mono"):
         write_preset(PRESETS["mr-ct"], FLAT, tmp_path)
 
 
@@ -88,7 +88,7 @@ def test_register_without_a_map(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert (tmp_path / "out" / "result.0.mha").is_file()
     assert "no map given" not in capsys.readouterr().err
     assert main([*words, "-o", str(tmp_path / "out2"), "--threads", "2"]) == 0
-    assert "taking the preset mind-only" in capsys.readouterr().err
+    assert "taking the preset general" in capsys.readouterr().err
     assert (tmp_path / "out2" / "result.2.mha").is_file()
     assert main([*words, "-o", str(tmp_path / "out3"), "--preset", "rigid", "-p", "map.txt"]) == 2
     assert "not both" in capsys.readouterr().err
@@ -108,16 +108,16 @@ def test_images_that_overlap_little_get_no_affine_stage_and_a_stiffer_deformatio
     """A thigh CT of which an MR sees a third."""
     whole = PairFacts((1.0, 1.0, 3.0), (1.0, 1.0, 3.0), 208.0, overlap=0.6)
     part = replace(whole, overlap=0.4)
-    assert [name for name, _ in preset_texts(PRESETS["mind-only"], whole)] == [
+    assert [name for name, _ in preset_texts(PRESETS["general"], whole)] == [
         "0_rigid.txt",
         "1_affine.txt",
         "2_mind.txt",
     ]
-    assert [name for name, _ in preset_texts(PRESETS["mind-only"], part)] == ["0_rigid.txt", "1_mind.txt"]
+    assert [name for name, _ in preset_texts(PRESETS["general"], part)] == ["0_rigid.txt", "1_mind.txt"]
     assert (whole.finest_voxel, part.finest_voxel) == (1.3, 1.9)
     assert (whole.grid_spacing, part.grid_spacing) == (10.4, 16.0)
     assert part.bending > 4 * whole.bending
-    spline = resolve(parse_parameter_text(preset_texts(PRESETS["mind-only"], part)[-1][1], "map.txt")).plan
+    spline = resolve(parse_parameter_text(preset_texts(PRESETS["general"], part)[-1][1], "map.txt")).plan
     assert spline is not None
     assert all(level.sample_where_both_see and level.repeat_while_folding for level in spline.levels)
     assert [term.weight for term in spline.levels[0].terms] == [0.2, 6100.0, 30.0, 1.0]
@@ -125,7 +125,7 @@ def test_images_that_overlap_little_get_no_affine_stage_and_a_stiffer_deformatio
 
 def test_features_count_less_for_pictures_whose_stains_may_differ() -> None:
     picture = PairFacts((1.0, 1.0), (1.0, 1.0), longest_extent=400.0)
-    plan = resolve(parse_parameter_text(preset_texts(PRESETS["mind-only"], picture)[-1][1], "map.txt")).plan
+    plan = resolve(parse_parameter_text(preset_texts(PRESETS["general"], picture)[-1][1], "map.txt")).plan
     assert plan is not None
     assert [term.weight for term in plan.levels[0].terms] == [0.2, 400.0, 30.0, 1.0]
 

@@ -62,7 +62,7 @@ def register(
     parameters
         A parameter map as path, text or dict, or a list of them, one per stage.
     preset
-        Instead of `parameters`: ``"rigid"``, ``"mind-only"`` (default), ``"mono"``, ``"ct-ct"``, ``"ct-cbct"``,
+        Instead of `parameters`: ``"rigid"``, ``"general"`` (default), ``"mono"``, ``"ct-ct"``, ``"ct-cbct"``,
         ``"mr-ct"``.
     fixed_mask, moving_mask
         Where the images count; in the forms of images.

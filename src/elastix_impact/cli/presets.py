@@ -11,6 +11,11 @@ DESCRIPTION = (
     "-m, else for a made-up pair of 240 mm and 1 mm voxels. Save the maps, change them, and give them with -p."
 )
 
+RECOMMEND = (
+    "Names the preset that suits a pair of images, on the first line, and why. The images are laid on each other by a "
+    "search of all turns and shifts and their values compared; nothing is registered. Takes about ten seconds."
+)
+
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the parser."""
@@ -25,6 +30,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show.add_argument("-m", "--moving", type=Path, metavar="IMAGE", help="moving image (default: the fixed image)")
     show.add_argument("--to", type=Path, metavar="DIR", help="write the maps and their MIND model there instead")
     show.set_defaults(run=run_show)
+    advice = actions.add_parser("recommend", help="the preset for a pair of images", description=RECOMMEND)
+    advice.add_argument("-f", "--fixed", type=Path, metavar="IMAGE", required=True, help="fixed image")
+    advice.add_argument("-m", "--moving", type=Path, metavar="IMAGE", required=True, help="moving image")
+    advice.add_argument("--json", action="store_true", help="print JSON instead of sentences")
+    advice.set_defaults(run=run_recommend)
 
 
 def run_list(arguments: argparse.Namespace) -> int:
@@ -57,4 +67,14 @@ def run_show(arguments: argparse.Namespace) -> int:
     else:
         lines = (f"// ---- {name}\n{text}" for name, text in preset_texts(preset, facts))
     sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def run_recommend(arguments: argparse.Namespace) -> int:
+    """Print the preset's name, and the reasons below it, on stdout; exit code 0."""
+    from elastix_impact.diagnosis.recommend import recommend
+
+    found = recommend(arguments.fixed, arguments.moving)
+    lines = (found.preset, *(f"- {reason}" for reason in found.reasons))
+    sys.stdout.write(json_text(found.to_json()) if arguments.json else "\n".join(lines) + "\n")
     return 0

@@ -24,8 +24,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add(
         "--preset",
         metavar="NAME",
-        help="maps made for these images instead of -p: rigid, mind-only, mono, ct-ct, ct-cbct, mr-ct (default without "
-        "-p: mind-only)",
+        help="maps made for these images instead of -p: rigid, general, mono, ct-ct, ct-cbct, mr-ct (default without "
+        "-p: general)",
     )
     add("-o", "--out", type=Path, required=True, metavar="DIR", help="output folder, made if it does not exist")
     add("--fixed-mask", type=Path, metavar="IMAGE", help="where the fixed image counts (not 0)")

@@ -77,7 +77,7 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("rigid", "one head or bone, any modalities: turns and shifts", ("rigid",)),
-        Preset("mind-only", "anything, nothing to download: rigid, affine, then a deformation by MIND and mutual "
+        Preset("general", "anything, nothing to download: rigid, affine, then a deformation by MIND and mutual "
                "information",
                ("rigid", "affine", "mind")),
         Preset("mono", "one modality and contrast, two people or one: rigid, affine, then a fine deformation by local "
@@ -91,7 +91,10 @@ PRESETS: dict[str, Preset] = {
     )
 }  # fmt: skip
 
-DEFAULT = "mind-only"
+DEFAULT = "general"
+
+EARLIER_NAMES = {"mind-only": "general"}
+"""What presets were called before; still understood."""
 
 
 @final

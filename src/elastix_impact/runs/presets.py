@@ -9,7 +9,7 @@ from elastix_impact.geometry.domain import Domain
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.atomic import output_errors, write_text_whole
 from elastix_impact.io.images import read_image
-from elastix_impact.parameters.presets import PRESETS, PairFacts, Preset, preset_texts
+from elastix_impact.parameters.presets import EARLIER_NAMES, PRESETS, PairFacts, Preset, preset_texts
 from elastix_impact.zoo.export.mind import export_mind, mind_file_name
 
 from .checks import lattice
@@ -23,13 +23,14 @@ MIND = (1, 2)
 
 
 def find_preset(name: str) -> Preset:
-    """The preset of this name.
+    """The preset of this name, or of an earlier one.
 
     Raises
     ------
     InputError
         If there is none; it lists those there are.
     """
+    name = EARLIER_NAMES.get(name, name)
     if name in PRESETS:
         return PRESETS[name]
     near = difflib.get_close_matches(name.lower(), PRESETS, n=1)
@@ -90,7 +91,7 @@ def write_preset(preset: Preset, facts: PairFacts, folder: Path) -> tuple[Path, 
     if dimension not in preset.dimensions:
         raise InputError(
             f"the preset {preset.name} is for 3-D images, these have {dimension} dimensions",
-            remedy="Take the preset rigid, mind-only or mono",
+            remedy="Take the preset rigid, general or mono",
         )
     texts = preset_texts(preset, facts)
     with output_errors(folder):

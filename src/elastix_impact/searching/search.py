@@ -6,7 +6,7 @@ see decides, at equal overlap. What was measured is in docs/decisions/012-featur
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import torch
@@ -39,6 +39,9 @@ DIFFERENT_ANGLE, DIFFERENT_SHARE = math.radians(15), 0.15
 
 LEAST_HEADER_OVERLAP = 0.1
 """Share of the smaller image that the headers' pose must let both see to be compared with others."""
+
+LEAST_OVERLAP = 0.1
+"""SearchMinimumOverlap is halved down to this, where no pose at all reaches it."""
 
 COARSE, MIDDLE = (4000, 20), (8000, 20)
 """Places and iterations of the two refinements."""
@@ -91,6 +94,9 @@ def search(
     turns = Turns.of(fixed.grid.dimension, settings.rotations)
     size = min(one.size for one in regions)
     best = _scanned(coarse, turns, voxel, settings, DIFFERENT_SHARE * size)
+    while len(best) == 0 and settings.minimum_overlap > LEAST_OVERLAP:
+        settings = replace(settings, minimum_overlap=settings.minimum_overlap / 2)
+        best = _scanned(coarse, turns, voxel, settings, DIFFERENT_SHARE * size)
     header = identity_pose(coarse[0].centre)
     together = header.moved(torch.tensor(coarse[1].centre, dtype=torch.float64) - header.centre)
     pool = _made_exact(header.then(together).then(best), regions, coarse, voxel, settings.minimum_overlap)
@@ -100,8 +106,13 @@ def search(
 def _scanned(
     coarse: tuple[Coarse, Coarse], turns: Turns, voxel: float, settings: SearchSettings, distance: float
 ) -> Poses:
-    """The best of all turns and shifts, also half-way to the neighbours of the best; then those that differ clearly."""
+    """The best of all turns and shifts, also half-way to the neighbours of the best; then those that differ clearly.
+
+    None where no pose lets both see as much as asked for: a wide slab can't lie in a narrow image.
+    """
     found = scan(*coarse, turns, voxel, settings.minimum_overlap)
+    if len(found) == 0:
+        return found
     near = found.best(FOLLOWED, turns.spacing / 2, 2 * voxel)
     found = found.then(scan(*coarse, turns.around(near.rotations, coarse[0].grid), voxel, settings.minimum_overlap))
     rivals = found.best(1 + RIVALS, DIFFERENT_ANGLE, distance)

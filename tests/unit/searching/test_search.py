@@ -100,3 +100,11 @@ def test_images_without_structure_keep_the_headers() -> None:
     start = found(flat, flat)
     assert start.report.header_kept
     assert start.report.word == "ambiguous"
+
+
+def test_a_slab_too_wide_to_lie_in_a_narrow_image_is_searched_with_less_overlap() -> None:
+    """A flat moving image sees at most a third of the fixed one, however it lies."""
+    narrow, flat = (20, 20, 60), (52, 56, 12)
+    fixed, moving = image(noisy(blob(narrow), 1)), image(noisy(blob(flat), 2))
+    report = found(fixed, moving, SearchSettings(24, 4.0, 0.5, 3)).report
+    assert 0.1 <= report.overlap < 0.45
