@@ -45,8 +45,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=_folder, default=_folder("Peers"), help="folder of results (default: Peers)")
     parser.add_argument("--envs", type=_folder, default=CACHE, help=f"folder of the rivals' environments ({CACHE})")
     parser.add_argument("--ours-preset", default="default", metavar="NAME",
-                        help="a preset; auto: what `presets recommend` names; default: that of `register`, rigid where "
-                        "one rigid body is registered")  # fmt: skip
+                        help="a preset; auto: what `presets recommend` names; default: that of `register`; both: rigid "
+                        "where one rigid body is registered")  # fmt: skip
     parser.add_argument("--limit", type=int, default=3600, help="CPU seconds that a run may take (default: 3600)")
     parser.add_argument("--again", action="store_true", help="run again what was run before")
     return parser.parse_args()

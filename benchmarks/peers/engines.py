@@ -102,13 +102,12 @@ def register(engine: str, pair: Pair, settings: Settings, folder: Path) -> tuple
 
 
 def _ours(pair: Pair, settings: Settings, folder: Path) -> tuple[Cost, Path]:
-    preset = settings.preset
-    cost = Cost()
-    if preset == "default":
-        preset = "rigid" if pair.rigid else ""
+    preset, cost = settings.preset, Cost()
+    if pair.rigid and preset in ("default", "auto"):
+        preset = "rigid"
     elif preset == "auto":
         preset, cost = _recommended(pair, settings, folder)
-    maps = ["--preset", preset] if preset else []
+    maps = [] if preset == "default" else ["--preset", preset]
     cost += _command(pair, maps, settings, folder)
     field = folder / "field.mha"
     last = max(folder.glob("TransformParameters.*.txt"), key=lambda path: int(path.name.split(".")[1]))
