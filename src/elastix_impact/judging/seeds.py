@@ -101,9 +101,7 @@ class SeedComparison:
             return ""
         mean, p95 = self.unit.of(self.largest.mean_mm), self.unit.of(self.largest.p95_mm)
         first, second = self.largest.seeds
-        return (
-            f"{mean:.2f} {self.unit.name} on average between seeds {first} and {second}, 95% {p95:.2f} {self.unit.name}"
-        )
+        return f"{mean:.2f} {self.unit.name} on average, 95% {p95:.2f}, between seeds {first} and {second}"
 
 
 def compare_seeds(witness: Witness, runs: Sequence[SeedRun], unit: LengthUnit) -> SeedComparison:
