@@ -48,13 +48,15 @@ def _map(folder: Path, name: str) -> Path:
     return path
 
 
-def _register(case: Path, out: Path, *maps: Path) -> int:
+def _register(case: Path, out: Path, *maps: Path, seeds: int = 1) -> int:
     files = {
         "-f": case / "FixedImage.mha", "-m": case / "MovingImage.mha", "-o": out,
         "--fixed-points": case / "Fixed_landmarks.txt", "--moving-points": case / "Moving_landmarks.txt",
     }  # fmt: skip
     words = [str(word) for pair in files.items() for word in pair]
-    return main(["register", "--quiet", *words, *(word for one in maps for word in ("-p", str(one)))])
+    return main(
+        ["register", "--quiet", "--seeds", str(seeds), *words, *(word for one in maps for word in ("-p", str(one)))]
+    )
 
 
 def _record(out: Path) -> dict:
@@ -100,6 +102,16 @@ def test_native_foreign_and_native_stages_feed_each_other(case: Path, tmp_path: 
     assert '(InitialTransformParameterFileName "TransformParameters.0.txt")' in text
     last = read_initial_transform(out / "TransformParameters.2.txt")
     assert last.dimension == 3
+
+
+def test_further_seeds_are_those_of_the_map(case: Path, tmp_path: Path) -> None:
+    out, shift = tmp_path / "out", _map(tmp_path, "shift.txt")
+    shift.write_text(shift.read_text() + "(RandomSeed 5)\n")
+    assert _register(case, out, shift, seeds=2) == 0
+    seeds = _record(out)["seeds"]
+    assert (seeds["seeds"], seeds["failed"]) == ([5, 6], {})
+    assert 0 < seeds["mean_mm"] < 1
+    assert not list((out / "seeds" / "6").glob("result*"))
 
 
 def test_a_transform_that_cannot_be_read_may_only_be_the_last(case: Path, tmp_path: Path, capsys) -> None:

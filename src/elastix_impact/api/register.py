@@ -42,6 +42,7 @@ def register(
     device: str | None = "auto",
     threads: int | None = None,
     seed: int | None = None,
+    seeds: int = 1,
     deterministic: bool = False,
     data_folder: str | PathLike[str] | None = None,
     trusted_models: Sequence[str | PathLike[str]] = (),
@@ -81,6 +82,9 @@ def register(
         ``"auto"`` (the best there is), ``"cpu"``, ``"cuda"``, ``"cuda:N"``, ``"mps"``; None = what the map says.
     threads, seed, deterministic
         CPU threads; a random seed instead of the map's; whether a GPU too gives the same bytes from run to run.
+    seeds
+        With how many seeds, this one and the next ones, the case runs; the verdict then says how far the results
+        differ, the result is that of the first. The others lie in ``out/seeds``; `callback` does not see them.
     data_folder
         What stands for /Data in a map's model paths; None = the working directory.
     trusted_models
@@ -119,6 +123,8 @@ def register(
     InputWarning
         Of what the command line warns of, and of a verdict that is bad.
     """
+    if seeds < 1:
+        raise InputError(f"{seeds} seeds", where="seeds", expected="a whole number above 0")
     if resume and out is None:
         raise InputError("there is nothing to resume without a folder", remedy="Give out=, the folder of the run")
     with _folder(out) as (folder, is_temporary):
@@ -143,6 +149,7 @@ def register(
             device=device,
             threads=threads,
             seed=seed,
+            seeds=seeds,
             deterministic=deterministic,
             data_folder=_data_folder(data_folder, given if parameters is None else Path.cwd()),
             trusted_models=tuple(Path(one) for one in trusted_models),
@@ -154,7 +161,7 @@ def register(
             given.rmdir()
         watcher = Watcher(callback)
         with showing_progress(sys.stderr, "auto" if progress else "none", stages=len(maps)) as shown:
-            record = run_case(case, observers=(watcher, *shown))
+            record = run_case(case, observers=(watcher, *shown), on_note=_say if progress else None)
         for text in record.warnings:
             warnings.warn(text, InputWarning, stacklevel=2)
         if raise_on_failure and record.status != "complete":
@@ -164,6 +171,10 @@ def register(
         if record.status == "complete" and record.is_bad:
             _say_bad(record, strict=strict, where=None if is_temporary else str(record.out))
         return Registration(record, tuple(watcher.states), is_temporary=is_temporary)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _say_bad(record: RunRecord, *, strict: bool, where: str | None) -> None:

@@ -15,6 +15,7 @@ from elastix_impact.errors import ElastixImpactError, TransformFileError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.atomic import write_text_whole
+from elastix_impact.io.collect_warnings import collecting_warnings
 from elastix_impact.io.image_writing import check_format, write_image
 from elastix_impact.io.images import read_image
 from elastix_impact.io.mesh import read_mesh, write_mesh
@@ -26,7 +27,6 @@ from elastix_impact.io.transform_file import TransformRecord, read_transform_fil
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.observers.log import RunLog
 from elastix_impact.observers.log_text import duration
-from elastix_impact.runs.collect_warnings import collecting_warnings
 from elastix_impact.runs.device import choose_threads, torch_settings
 from elastix_impact.runs.folder import RunFolder
 from elastix_impact.runs.record import versions

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         "--threads", type=positive, metavar="N", help="CPU threads (default: physical cores, at most 8)"
     )
     parser.add_argument("--seed", type=seed, metavar="N", help="random seed instead of the map's RandomSeed")
+    parser.add_argument(
+        "--seeds", type=positive, default=1, metavar="N",
+        help="run N - 1 times more, with the next seeds, into DIR/seeds/SEED, and let the verdict say how far the "
+        "results differ (takes N times as long; with --resume finished ones are kept; default: 1)",
+    )  # fmt: skip
     parser.add_argument(
         "--deterministic", action="store_true", help="the same bytes from run to run on a GPU too; a CPU always does so"
     )
@@ -126,7 +132,7 @@ def seed(text: str) -> int:
 
 
 def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence[str] = ()) -> "RunRecord":
-    """Run a case with progress on stderr; print the landmark table and what was written on stdout.
+    """Run a case by these options, with progress on stderr; print what was measured and written on stdout.
 
     `warned` holds the warnings said before, for the record.
     """
@@ -134,6 +140,11 @@ def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence
     from elastix_impact.observers.progress import showing_progress
     from elastix_impact.runs.run_case import run_case
 
+    case = replace(
+        case, threads=arguments.threads, seed=arguments.seed, seeds=arguments.seeds, resume=arguments.resume,
+        deterministic=arguments.deterministic, trusted_models=trusted_models(arguments),
+        checkpoint_every=arguments.checkpoint_every, evaluation=arguments.evaluation,
+    )  # fmt: skip
     form = "none" if arguments.quiet else arguments.progress
     if os.environ.get(CONTAINER) and form != "none":
         say_note(gpu_line())
@@ -144,6 +155,7 @@ def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence
             command=arguments.command_line,
             earlier_warnings=warned,
             on_warning=say_warning,
+            on_note=None if form == "none" else say_note,
         )
     say_end(status=record.status, out=record.out, seconds=record.seconds["total"])
     if arguments.report:
@@ -169,6 +181,8 @@ def report_text(record: "RunRecord") -> str:
     from elastix_impact.judging.text import evaluation_text
 
     parts = ["\n".join(record.verdict.lines())] if record.verdict else []
+    if record.seeds:
+        parts.append(record.seeds.to_text())
     if record.evaluation:
         parts.append(evaluation_text(record.evaluation))
     if len(record.stages) > 1 and record.stage_evaluations:

@@ -61,10 +61,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run_evaluate(arguments: argparse.Namespace) -> int:
     """Print the tables (or JSON) on stdout; exit code 0."""
     _check_pairs(arguments)
+    from elastix_impact.io.collect_warnings import collecting_warnings
     from elastix_impact.io.read_transform import read_transform
     from elastix_impact.judging.evaluate import evaluate
     from elastix_impact.judging.text import evaluation_text
-    from elastix_impact.runs.collect_warnings import collecting_warnings
 
     with collecting_warnings([], say_warning):
         inverse = None if arguments.inverse_transform is None else read_transform(arguments.inverse_transform)

@@ -64,7 +64,7 @@ def add_nnunet_families(families: "argparse._SubParsersAction[argparse.ArgumentP
 
 def run_export_nnunet(arguments: argparse.Namespace) -> int:
     """Write the model and print its path on stdout; exit code 0."""
-    from elastix_impact.runs.collect_warnings import collecting_warnings
+    from elastix_impact.io.collect_warnings import collecting_warnings
     from elastix_impact.zoo.export.nnunet import export_nnunet
     from elastix_impact.zoo.export.nnunet_folder import dataset_name
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from .common import add_label_names_option, add_run_options, exit_code, run_and_report, trusted_models
+from .common import add_label_names_option, add_run_options, exit_code, run_and_report
 from .failures import say_warning
 
 
@@ -82,14 +82,7 @@ def run_register(arguments: argparse.Namespace) -> int:
         label_names=arguments.label_names,
         initial_transform=arguments.initial_transform,
         device=arguments.device or (None if arguments.map else "auto"),
-        threads=arguments.threads,
-        seed=arguments.seed,
-        deterministic=arguments.deterministic,
         data_folder=arguments.data or (None if arguments.map else _where_models_are()),
-        trusted_models=trusted_models(arguments),
-        resume=arguments.resume,
-        checkpoint_every=arguments.checkpoint_every,
-        evaluation=arguments.evaluation,
     )
     return exit_code(run_and_report(case, arguments), strict=arguments.strict)
 

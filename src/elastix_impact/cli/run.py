@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .common import add_label_names_option, add_run_options, exit_code, run_and_report, trusted_models
+from .common import add_label_names_option, add_run_options, exit_code, run_and_report
 from .failures import say_warning
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ def run_run(arguments: argparse.Namespace) -> int:
 
 def run_folder(data: Path, out: Path, arguments: argparse.Namespace, label_names: Path | None = None) -> "RunRecord":
     """Run the case in the folder `data`, as the folder contract says, into `out`; `label_names` replaces its own."""
+    from elastix_impact.io.collect_warnings import collecting_warnings
+    from elastix_impact.io.find_inputs import find_inputs
     from elastix_impact.runs.case import Case
-    from elastix_impact.runs.collect_warnings import collecting_warnings
-    from elastix_impact.runs.find_inputs import find_inputs
 
     warned: list[str] = []
     with collecting_warnings(warned, say_warning):
@@ -56,13 +56,6 @@ def run_folder(data: Path, out: Path, arguments: argparse.Namespace, label_names
         moving_labels=found.moving_labels,
         label_names=label_names or found.label_names,
         device=arguments.device,
-        threads=arguments.threads,
-        seed=arguments.seed,
-        deterministic=arguments.deterministic,
         data_folder=data,
-        trusted_models=trusted_models(arguments),
-        resume=arguments.resume,
-        checkpoint_every=arguments.checkpoint_every,
-        evaluation=arguments.evaluation,
     )
     return run_and_report(case, arguments, warned)

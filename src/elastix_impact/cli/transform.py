@@ -56,7 +56,7 @@ def run_transform(arguments: argparse.Namespace) -> int:
     """Write the results and name them on stdout; exit code 0."""
     from elastix_impact.applying.files import apply_to_files
     from elastix_impact.applying.request import ApplyRequest
-    from elastix_impact.runs.collect_warnings import collecting_warnings
+    from elastix_impact.io.collect_warnings import collecting_warnings
 
     request = ApplyRequest(
         transforms=tuple(arguments.transform),

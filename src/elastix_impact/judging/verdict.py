@@ -74,6 +74,12 @@ class Verdict:
         return [f"verdict: {self.word} - {first}", *(f"  also: {other}" for other in others)]
 
 
+def joined(one: Verdict, other: Verdict) -> Verdict:
+    """The verdict of the checks of both."""
+    reasons = sorted((*one.reasons, *other.reasons), key=_is_not_bad)
+    return Verdict(reasons[0].word if reasons else "good", tuple(reasons), (*one.checks, *other.checks))
+
+
 def reach_verdict(values: Mapping[str, float], details: Mapping[str, str] | None = None) -> Verdict:
     """The verdict on measured values.
 
@@ -90,7 +96,7 @@ def reach_verdict(values: Mapping[str, float], details: Mapping[str, str] | None
         for check, result in results
         if result.word != "good"
     ]
-    reasons.sort(key=lambda reason: reason.word != "bad")
+    reasons.sort(key=_is_not_bad)
     word: Word = reasons[0].word if reasons else "good"
     return Verdict(word, tuple(reasons), tuple(result for _, result in results))
 
@@ -102,6 +108,10 @@ def failed_verdict(message: str) -> Verdict:
     result = CheckResult("completed", None, None, "", "bad")
     reason = Reason("completed", "bad", None, None, "", f"the registration failed: {sentence.rstrip('.')}", remedy)
     return Verdict("bad", (reason,), (result,))
+
+
+def _is_not_bad(reason: Reason) -> bool:
+    return reason.word != "bad"
 
 
 def _judged(check: Check, value: float) -> CheckResult:

@@ -56,6 +56,10 @@ _STIFFER = (
     "Add a bending energy (Metric TransformBendingEnergyPenalty) or raise its weight, widen "
     "FinalGridSpacingInPhysicalUnits, or lower MaximumStepLength"
 )
+_SEEDS = (
+    "Raise NumberOfSpatialSamples or MaximumNumberOfIterations, make the transform stiffer, or give a better start: "
+    "chance decides more here than the images"
+)
 _FEWER = "Take the result of the stage before, or make this stage stiffer, and keep samples to where both images see"
 
 CHECKS: tuple[Check, ...] = (
@@ -151,5 +155,14 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "hd95_change", "mm", "above", 2.0, 5.0, 1,
         "the mean HD95 is {value} mm larger than before (at most {threshold} mm)", _START,
+    ),
+    Check(
+        "seeds_disagree", "%", "above", 1.0, 5.0, 1,
+        "with another seed the result lies {value} % of the image's longest side beside (at most {threshold} %): "
+        "{detail}", _SEEDS,
+    ),
+    Check(
+        "seeds_failed", "", "above", 0.0, None, 0,
+        "with {value} other seed(s) the registration failed: {detail}", _SEEDS,
     ),
 )  # fmt: skip

@@ -177,6 +177,7 @@ class HandedOnPlan:
 
     source: str
     components: tuple[str, ...]
+    random_seed: int
     number_of_levels: int
     several_metrics: bool
     use_direction_cosines: bool

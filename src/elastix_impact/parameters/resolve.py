@@ -143,6 +143,7 @@ def _handed_on(reader: Reader, known_dimension: int | None, levels: int) -> Hand
     return HandedOnPlan(
         source=reader.raw.source,
         components=tuple(dict.fromkeys(reader.foreign)),
+        random_seed=_seed(reader),
         number_of_levels=levels,
         several_metrics=reader.count("Metric") > 1,
         use_direction_cosines=reader.boolean("UseDirectionCosines"),

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from elastix_impact import __version__
 from elastix_impact.geometry.image import Image
-from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, StagePlan
+from elastix_impact.parameters.plan import HandedOnPlan, StagePlan
 from elastix_impact.registration.encoding import encode
 
 Fingerprint = Mapping[str, str]
@@ -34,7 +34,7 @@ def fingerprint(
         Images, points and transforms by what they are in words; None counts too. Images count by their voxels and
         geometry, wherever their files lie.
     """
-    seeds = [stage.random_seed for stage in stages if isinstance(stage, RegistrationPlan)]
+    seeds = [stage.random_seed for stage in stages]
     return {
         "the version of elastix-impact": __version__,
         "the version of PyTorch": str(torch.__version__),

@@ -20,6 +20,10 @@ class Case:
         See `choose_device`; None follows the maps.
     threads, seed
         Override the default number of CPU threads and the maps' RandomSeed.
+    seeds
+        With how many seeds the case runs, so that its result can be compared with those of the further ones.
+    repetition
+        Number of a further run, which is added to the seed of every stage. It writes transforms, log and record only.
     data_folder
         Where paths below ``/Data`` in a map are looked up if they do not exist.
     trusted_models
@@ -57,6 +61,8 @@ class Case:
     device: str | None = None
     threads: int | None = None
     seed: int | None = None
+    seeds: int = 1
+    repetition: int = 0
     data_folder: Path | None = None
     trusted_models: tuple[Path, ...] = ()
     create_out: bool = True

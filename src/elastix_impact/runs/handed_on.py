@@ -61,7 +61,6 @@ def run_handed_on(
     stage: Stage,
     plan: HandedOnPlan,
     *,
-    seed: int | None,
     threads: int,
     is_last: bool,
     observers: Sequence[Observer] = (),
@@ -84,7 +83,7 @@ def run_handed_on(
         observer.on_start(plan, f"itk-elastix {version}")
     with _working_folder(stage) as folder:
         # elastix was seen to crash with several metrics on several threads.
-        request = _request(stage, plan, folder, seed=seed, threads=1 if plan.several_metrics else threads)
+        request = _request(stage, plan, folder, threads=1 if plan.several_metrics else threads)
         run_itk_elastix(request, _listener(stage, observers))
         keep_tables(stage, folder)
         keep_each_resolution(stage, folder)
@@ -115,7 +114,7 @@ def _working_folder(stage: Stage) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _request(stage: Stage, plan: HandedOnPlan, folder: Path, *, seed: int | None, threads: int) -> Request:
+def _request(stage: Stage, plan: HandedOnPlan, folder: Path, *, threads: int) -> Request:
     """The images go out as the plan sees them: elastix, called as a library, leaves UseDirectionCosines to others."""
     inputs = stage.inputs.seen_by(plan)
     fixed_points, moving_points = inputs.landmarks or (None, None)
@@ -132,7 +131,7 @@ def _request(stage: Stage, plan: HandedOnPlan, folder: Path, *, seed: int | None
         moving_points=_points_file(folder / "moving_points.txt", moving_points),
         initial_transform=initial_file(stage, folder),
         threads=threads,
-        parameters=WRITTEN | ({} if seed is None else {"RandomSeed": str(seed)}),
+        parameters=WRITTEN | {"RandomSeed": str(plan.random_seed)},
     )
 
 

@@ -17,6 +17,9 @@ from elastix_impact.parameters.resolve import resolve
 from elastix_impact.parameters.text import read_parameter_map
 from elastix_impact.zoo.find import find_model
 
+SEEDS = 2**32
+"""How many there are; the one after the last is 0."""
+
 FindModel = Callable[[str, int], Path]
 
 
@@ -37,6 +40,8 @@ class CasePlan:
         Remarks of resolution that are worth a line in the log.
     seed
         Replaces the maps' RandomSeed unless None.
+    repetition
+        See `Case`.
     effective
         Per stage, every value that resolution used, and where it comes from.
     """
@@ -46,6 +51,7 @@ class CasePlan:
     finders: tuple[FindModel, ...]
     hints: tuple[str, ...]
     seed: int | None
+    repetition: int
     effective: tuple[tuple[EffectiveValue, ...], ...]
 
     @property
@@ -55,9 +61,13 @@ class CasePlan:
 
 
 def plan_case(
-    maps: tuple[Path, ...], seed: int | None, data_folder: Path | None, trusted_models: tuple[Path, ...] = ()
+    maps: tuple[Path, ...],
+    seed: int | None,
+    data_folder: Path | None,
+    trusted_models: tuple[Path, ...] = (),
+    repetition: int = 0,
 ) -> CasePlan:
-    """Read and resolve all maps; `data_folder` and `trusted_models` are for `find_model`.
+    """Read and resolve all maps; `data_folder` and `trusted_models` are for `find_model`, for `repetition` see `Case`.
 
     Raises
     ------
@@ -70,7 +80,7 @@ def plan_case(
         For each warning of resolution.
     """
     raw, grammar = _read_all(maps)
-    stages, problems, effective = _resolve_all(raw, None, seed, grammar)
+    stages, problems, effective = _resolve_all(raw, None, seed, repetition, grammar)
     for problem in problems:
         if problem.severity == "warning":
             warnings.warn(str(problem), InputWarning, stacklevel=2)
@@ -82,7 +92,7 @@ def plan_case(
             warnings.warn(text, InputWarning, stacklevel=2)
     hints = tuple(str(problem) for problem in problems if problem.severity == "hint")
     finders = tuple(_finder(path.parent, data_folder, trusted_models) for path in maps)
-    return CasePlan(raw, stages, finders, hints, seed, effective)
+    return CasePlan(raw, stages, finders, hints, seed, repetition, effective)
 
 
 def resolve_for(plan: CasePlan, dimension: int) -> CasePlan:
@@ -93,7 +103,7 @@ def resolve_for(plan: CasePlan, dimension: int) -> CasePlan:
     ParameterMapError
         If a map is for another dimension.
     """
-    stages, _, effective = _resolve_all(plan.raw, dimension, plan.seed)
+    stages, _, effective = _resolve_all(plan.raw, dimension, plan.seed, plan.repetition)
     return replace(plan, stages=stages, effective=effective)
 
 
@@ -112,20 +122,26 @@ def _read_all(maps: tuple[Path, ...]) -> tuple[tuple[RawParameterMap, ...], tupl
 
 
 def _resolve_all(
-    raw: tuple[RawParameterMap, ...], dimension: int | None, seed: int | None, faults: tuple[Problem, ...] = ()
+    raw: tuple[RawParameterMap, ...],
+    dimension: int | None,
+    seed: int | None,
+    repetition: int,
+    faults: tuple[Problem, ...] = (),
 ) -> tuple[tuple[StagePlan, ...], tuple[Problem, ...], tuple[tuple[EffectiveValue, ...], ...]]:
     resolutions = [resolve(one, dimension=dimension) for one in raw]
     problems = (*faults, *(problem for resolution in resolutions for problem in resolution.problems))
     raise_if_errors(problems)
     plans = [resolution.stage for resolution in resolutions if resolution.stage is not None]
     effective = tuple(resolution.effective for resolution in resolutions)
-    return tuple(_with_seed(plan, seed) for plan in plans), problems, effective
+    return tuple(_with_seed(plan, seed, repetition) for plan in plans), problems, effective
 
 
-def _with_seed(plan: StagePlan, seed: int | None) -> StagePlan:
-    if seed is None or isinstance(plan, HandedOnPlan):
+def _with_seed(plan: StagePlan, seed: int | None, repetition: int) -> StagePlan:
+    """The plan with its seed; of a repetition with a further one, and with its transform as only output."""
+    plan = replace(plan, random_seed=((plan.random_seed if seed is None else seed) + repetition) % SEEDS)
+    if repetition == 0:
         return plan
-    return replace(plan, random_seed=seed)
+    return replace(plan, output=replace(plan.output, write_result_image=False, write_final_transform=True))
 
 
 def _finder(map_folder: Path, data_folder: Path | None, trusted: tuple[Path, ...]) -> FindModel:

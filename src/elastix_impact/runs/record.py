@@ -20,6 +20,7 @@ from elastix_impact.evaluation.summary import EvaluationSummary
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.json_text import json_text
 from elastix_impact.judging.guarding import GuardReport
+from elastix_impact.judging.seeds import SeedComparison
 from elastix_impact.judging.verdict import Verdict
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.parameters.reader import EffectiveValue
@@ -94,10 +95,12 @@ class RunRecord:
         What was carried along with the result, see `propagate`.
     verdict
         What to think of the result; None before that, or if it could not be judged.
+    seeds
+        How far the results of other seeds lie from this one; None if they were not asked for or can't be compared.
     files
         Names of the files written into `out`, in order.
     seconds
-        Wall time: ``"total"``, and of it ``"evaluation"`` and ``"checkpoints"``.
+        Wall time: ``"total"``, and of it ``"evaluation"``, ``"checkpoints"`` and ``"seeds"``, the further runs.
     """
 
     out: Path
@@ -115,6 +118,7 @@ class RunRecord:
     stage_evaluations: dict[int, EvaluationSummary] = field(default_factory=dict)
     carried: list[CarriedFile] = field(default_factory=list)
     verdict: Verdict | None = None
+    seeds: SeedComparison | None = None
     warnings: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"checkpoints": 0.0})
@@ -168,6 +172,7 @@ class RunRecord:
             "inputs": self.inputs,
             "stages": [self._stage(number) for number in range(len(self.stages))],
             "verdict": None if self.verdict is None else self.verdict.to_json(),
+            **({} if self.seeds is None else {"seeds": self.seeds.to_json()}),
             "landmarks_mm": {name: summary.to_json() for name, summary in self.landmarks.items()},
             "carried": [one.to_json() for one in self.carried],
             "warnings": self.warnings,

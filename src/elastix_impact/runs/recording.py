@@ -17,6 +17,8 @@ from .record import FILE_NAME, RunRecord, versions
 
 LOG_NAME = "elastix.log"
 
+_CONTINUE = "The same command with --resume continues the run."
+
 
 @contextlib.contextmanager
 def recorded(record: RunRecord, folder: RunFolder, case: Case, echo: TextIO | None) -> Iterator[RunLog]:
@@ -39,12 +41,14 @@ def recorded(record: RunRecord, folder: RunFolder, case: Case, echo: TextIO | No
         raise
     except BaseException as error:
         record.finish("interrupted", str(error) or "The run was interrupted")
-        if kept.exists():
-            error.add_note("The same command with --resume continues the run.")
+        if kept.exists() and _CONTINUE not in getattr(error, "__notes__", ()):
+            error.add_note(_CONTINUE)
         raise
     finally:
         record.seconds["total"] = time.perf_counter() - began
         log.info(footer(record.landmarks, record.seconds["total"]))
+        if record.seeds is not None:
+            log.info(record.seeds.to_text())
         if record.verdict is not None:
             log.info("\n".join(record.verdict.lines()))
         if record.status != "complete":
@@ -60,6 +64,17 @@ def told(log: RunLog, on_warning: Callable[[str], None] | None) -> Callable[[str
         log.warning(text)
         if on_warning is not None:
             on_warning(text)
+
+    return tell
+
+
+def noted(log: RunLog, on_note: Callable[[str], None] | None) -> Callable[[str], None]:
+    """A function that puts a line into the log and hands it on."""
+
+    def tell(text: str) -> None:
+        log.info(text)
+        if on_note is not None:
+            on_note(text)
 
     return tell
 

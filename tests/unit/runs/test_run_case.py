@@ -12,7 +12,7 @@ from elastix_impact.io.points import read_points
 from elastix_impact.io.read_transform import read_initial_transform
 from elastix_impact.registration.observe import NullObserver
 from elastix_impact.registration.result import StopReason
-from elastix_impact.runs import run_case as module
+from elastix_impact.runs import run_stages as module
 from elastix_impact.runs.case import Case
 from elastix_impact.runs.run_case import run_case
 from small_case import MAP, MOTION, write_small_case

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from elastix_impact.errors import InputError
-from elastix_impact.runs.find_inputs import find_inputs
+from elastix_impact.io.find_inputs import find_inputs
 
 
 def fill(folder: Path, *names: str) -> Path:
