@@ -11,7 +11,7 @@ from elastix_impact.parameters.plan import LinearTransformPlan, SplineTransformP
 from elastix_impact.parameters.presets import NOMINAL, PRESETS, PairFacts, preset_texts
 from elastix_impact.parameters.resolve import resolve
 from elastix_impact.parameters.text import parse_parameter_text
-from elastix_impact.runs.presets import facts_of, write_preset
+from elastix_impact.runs.presets import facts_of, find_preset, write_preset
 from small_case import write_small_case
 
 FLAT = PairFacts((0.5, 0.5), (1.0, 1.0), 100.0)
@@ -74,9 +74,23 @@ def test_list_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "Did you mean rigid?" in capsys.readouterr().err
 
 
+def test_an_earlier_name_of_a_preset_is_understood() -> None:
+    assert find_preset("mind-only") is PRESETS["general"]
+
+
 def test_a_two_dimensional_pair_can_not_have_a_volume_s_preset(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="rigid, general or mono"):
         write_preset(PRESETS["mr-ct"], FLAT, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::elastix_impact.io.warning.InputWarning")
+def test_the_default_preset_ends_with_its_deformation(tmp_path: Path) -> None:
+    write_small_case(tmp_path)
+    fixed, moving = next(tmp_path.glob("Fixed*mage*")), next(tmp_path.glob("Moving*mage*"))
+    assert main(["register", "-f", str(fixed), "-m", str(moving), "-o", str(tmp_path / "out"), "--preset",
+                 "mind-only", "--quiet"]) == 0  # fmt: skip
+    assert (tmp_path / "out" / "result.2.mha").is_file()
 
 
 @pytest.mark.filterwarnings("ignore::elastix_impact.io.warning.InputWarning")
@@ -87,9 +101,13 @@ def test_register_without_a_map(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main([*words, "-o", str(tmp_path / "out"), "--preset", "rigid"]) == 0
     assert (tmp_path / "out" / "result.0.mha").is_file()
     assert "no map given" not in capsys.readouterr().err
-    assert main([*words, "-o", str(tmp_path / "out2"), "--threads", "2"]) == 0
+    assert main([*words, "-o", str(tmp_path / "out2"), "--time-limit", "1s"]) == 3
     assert "taking the preset general" in capsys.readouterr().err
-    assert (tmp_path / "out2" / "result.2.mha").is_file()
+    assert [path.name for path in sorted((tmp_path / "out2" / "preset").glob("*.txt"))] == [
+        "0_rigid.txt",
+        "1_affine.txt",
+        "2_mind.txt",
+    ]
     assert main([*words, "-o", str(tmp_path / "out3"), "--preset", "rigid", "-p", "map.txt"]) == 2
     assert "not both" in capsys.readouterr().err
 
