@@ -15,7 +15,7 @@ import SimpleITK as sitk
 import torch
 
 from elastix_impact.cli.main import main
-from elastix_impact.runs import device, run_case
+from elastix_impact.runs import device, run_stages
 from small_case import MAP, ORIGIN, intensities, world_points, write_points, write_small_case, write_volume
 
 RESULTS = ("TransformParameters*", "result*", "*.tmp", ".*")
@@ -227,17 +227,17 @@ def stop_with(error: BaseException):
 
 
 def test_a_full_disk(fails, monkeypatch) -> None:
-    monkeypatch.setattr(run_case, "register", stop_with(OSError(errno.ENOSPC, "No space left on device", "/Out/x")))
+    monkeypatch.setattr(run_stages, "register", stop_with(OSError(errno.ENOSPC, "No space left on device", "/Out/x")))
     assert_words(fails(), "disk is full", "/Out/x", "Free some space")
 
 
 def test_too_little_memory(fails, monkeypatch) -> None:
-    monkeypatch.setattr(run_case, "register", stop_with(MemoryError()))
+    monkeypatch.setattr(run_stages, "register", stop_with(MemoryError()))
     assert_words(fails(code=1), "not enough memory", "ImpactVoxelSize")
 
 
 def test_ctrl_c(fails, monkeypatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(run_case, "register", stop_with(KeyboardInterrupt()))
+    monkeypatch.setattr(run_stages, "register", stop_with(KeyboardInterrupt()))
     assert_words(fails(code=130), "interrupted", "marked as incomplete")
     assert json.loads((tmp_path / "Out" / "registration.json").read_text())["status"] == "interrupted"
 
@@ -287,5 +287,5 @@ def test_sigterm(fails, monkeypatch) -> None:
     def terminated(*_positional: object, **_named: object) -> None:
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(run_case, "register", terminated)
+    monkeypatch.setattr(run_stages, "register", terminated)
     assert_words(fails(code=143), "terminated", "marked as incomplete")
