@@ -57,8 +57,14 @@ def _run(case, folder):
     return watcher.first, result.current
 
 
+SLOW = {"jacobian3d_two_layers_L2"}
+"""Takes minutes."""
+
+
 @pytest.mark.shared
-@pytest.mark.parametrize("case", sorted(VALUES))
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case in SLOW else case for case in sorted(VALUES)]
+)
 def test_value_and_derivative_agree_with_the_reference(shared, case):
     value, transform = _run(case, shared / "golden")
     assert value == pytest.approx(VALUES[case]["value"], rel=1e-3)

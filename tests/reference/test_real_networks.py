@@ -63,7 +63,9 @@ REAL = {
 """File, strides of its layers, their channels."""
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "MeshNet" else name for name in REAL]
+)
 def test_real_networks_are_inspected_verified_and_used(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:

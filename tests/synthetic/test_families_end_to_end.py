@@ -78,7 +78,13 @@ CHANGES: dict[str, dict[str, dict[str, str]]] = {
 32 voxels per sample takes its time."""
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+SLOW = {"Anatomix"}
+"""Takes minutes."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in FAMILIES]
+)
 def test_from_weights_to_a_registration(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     family, weights = FAMILIES[name]
     model = tmp_path / "model.pt"
