@@ -1,6 +1,5 @@
 """Which preset suits a pair of images, and why: from their values where a search lays them, before any registration."""
 
-import warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, final
@@ -10,15 +9,14 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from elastix_impact.geometry.image import Image
-from elastix_impact.io.images import read_image
+from elastix_impact.io.images import read_pair
 from elastix_impact.judging.run_verdict import AIR
 from elastix_impact.judging.witness import Witness
-from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.parameters.presets import DEFAULT, PRESETS, PairFacts, preset_texts
-from elastix_impact.parameters.resolve import resolve
+from elastix_impact.parameters.resolve import plan_or_raise
 from elastix_impact.parameters.text import parse_parameter_text
 from elastix_impact.registration.start import starting_transform
-from elastix_impact.runs.presets import facts_of
+from elastix_impact.runs.presets import facts_of_images
 
 SAME_CONTRAST, SAME_TISSUE = 0.5, 0.4
 """Rank correlations from which two images have one contrast: at all places, and at those brighter than the mean in
@@ -27,6 +25,9 @@ either image. Measured on MR of the shared folder: one contrast 0.68 to 0.95 and
 
 LEAST_PLACES = 500
 """Fewer places that both images see say nothing of their contrasts."""
+
+RIGID = "if it is one head or bone that can't deform, take rigid"
+"""What no image tells."""
 
 
 @final
@@ -78,10 +79,8 @@ def recommend(fixed: Path, moving: Path) -> Recommendation:
     ImageError
         If one can't be read, or they differ in dimension.
     """
-    facts = facts_of(fixed, moving)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a run reads them again, and says it then
-        images = read_image(fixed), read_image(moving)
+    images = read_pair(fixed, moving)
+    facts = facts_of_images(images)
     sides = " x ".join(f"{extent:.0f}" for extent in images[0].grid.extent)
     reasons = [
         f"fixed image: {_kind(images[0])}, {sides} mm",
@@ -92,7 +91,8 @@ def recommend(fixed: Path, moving: Path) -> Recommendation:
     contrast = _contrast(images, facts)
     is_fine = not any(map(_is_ct, images)) and not facts.overlaps_little
     name = "mono" if is_fine and contrast is not None and contrast.is_one else DEFAULT
-    return Recommendation(name, (*reasons, *_about_contrast(contrast), *_about(name)), contrast, facts.overlap)
+    reasons += [_about_contrast(contrast), f"{name}: {PRESETS[name].title}", RIGID]
+    return Recommendation(name, tuple(reasons), contrast, facts.overlap)
 
 
 def _kind(image: Image) -> str:
@@ -109,8 +109,7 @@ def _contrast(images: tuple[Image, Image], facts: PairFacts) -> Contrast | None:
     if len(facts.fixed_spacing) == 2:
         return None
     name, text = preset_texts(PRESETS["rigid"], facts)[0]
-    plan = resolve(parse_parameter_text(text, name)).plan
-    assert isinstance(plan, RegistrationPlan)
+    plan = plan_or_raise(parse_parameter_text(text, name))
     transform, _ = starting_transform(plan, (*images, None, None), None)
     scene = Witness.of(*images).scene
     look = scene.look(transform)
@@ -129,15 +128,10 @@ def _rank_correlation(first: Tensor, second: Tensor) -> float:
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def _about_contrast(contrast: Contrast | None) -> list[str]:
+def _about_contrast(contrast: Contrast | None) -> str:
     if contrast is None:
-        return ["stains of sections differ, or the images see too little in common: their contrasts are not compared"]
+        return "stains of sections differ, or the images see too little in common: their contrasts are not compared"
     numbers = f"rank correlation {contrast.everywhere:.2f}, {contrast.brighter:.2f} where either is bright"
     if contrast.is_one:
-        return [f"what is bright in one is bright in the other ({numbers}): one contrast"]
-    return [f"values do not go together ({numbers}): contrasts differ"]
-
-
-def _about(name: str) -> list[str]:
-    advice = "if it is one head or bone that can't deform, take rigid"
-    return [f"{name}: {PRESETS[name].title}", advice]
+        return f"what is bright in one is bright in the other ({numbers}): one contrast"
+    return f"values do not go together ({numbers}): contrasts differ"

@@ -1,6 +1,6 @@
 """The verdict on a result: good, look or bad, and why. The thresholds are in `verdict_table`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, final
 
@@ -76,8 +76,7 @@ class Verdict:
 
 def joined(one: Verdict, other: Verdict) -> Verdict:
     """The verdict of the checks of both."""
-    reasons = sorted((*one.reasons, *other.reasons), key=_is_not_bad)
-    return Verdict(reasons[0].word if reasons else "good", tuple(reasons), (*one.checks, *other.checks))
+    return _verdict((*one.reasons, *other.reasons), (*one.checks, *other.checks))
 
 
 def reach_verdict(values: Mapping[str, float], details: Mapping[str, str] | None = None) -> Verdict:
@@ -96,9 +95,7 @@ def reach_verdict(values: Mapping[str, float], details: Mapping[str, str] | None
         for check, result in results
         if result.word != "good"
     ]
-    reasons.sort(key=_is_not_bad)
-    word: Word = reasons[0].word if reasons else "good"
-    return Verdict(word, tuple(reasons), tuple(result for _, result in results))
+    return _verdict(reasons, [result for _, result in results])
 
 
 def failed_verdict(message: str) -> Verdict:
@@ -108,6 +105,12 @@ def failed_verdict(message: str) -> Verdict:
     result = CheckResult("completed", None, None, "", "bad")
     reason = Reason("completed", "bad", None, None, "", f"the registration failed: {sentence.rstrip('.')}", remedy)
     return Verdict("bad", (reason,), (result,))
+
+
+def _verdict(reasons: Sequence[Reason], checks: Sequence[CheckResult]) -> Verdict:
+    """The worst reasons first, otherwise in their order."""
+    ranked = sorted(reasons, key=_is_not_bad)
+    return Verdict(ranked[0].word if ranked else "good", tuple(ranked), tuple(checks))
 
 
 def _is_not_bad(reason: Reason) -> bool:

@@ -1,14 +1,13 @@
 """A preset as files: its maps for a pair of images, and the MIND model that it may need."""
 
 import difflib
-import warnings
 from pathlib import Path
 
-from elastix_impact.errors import ImageError, InputError
+from elastix_impact.errors import InputError
 from elastix_impact.geometry.domain import Domain
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.atomic import output_errors, write_text_whole
-from elastix_impact.io.images import read_image
+from elastix_impact.io.images import read_pair
 from elastix_impact.parameters.presets import EARLIER_NAMES, PRESETS, PairFacts, Preset, preset_texts
 from elastix_impact.zoo.export.mind import export_mind, mind_file_name
 
@@ -42,23 +41,12 @@ def find_preset(name: str) -> Preset:
 
 
 def facts_of(fixed: Path, moving: Path) -> PairFacts:
-    """What a preset must know of two image files.
+    """What a preset must know of two image files; raises as `read_pair`."""
+    return facts_of_images(read_pair(fixed, moving))
 
-    Raises
-    ------
-    ImageError
-        If one can't be read, or they differ in dimension.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the run reads them again, and says it then
-        images = read_image(fixed), read_image(moving)
-    dimensions = [image.grid.dimension for image in images]
-    if dimensions[0] != dimensions[1]:
-        raise ImageError(
-            f"the fixed image has {dimensions[0]} dimensions, the moving image {moving} has {dimensions[1]}",
-            where=str(fixed),
-            remedy="Give a volume with a volume, or a slice with a slice",
-        )
+
+def facts_of_images(images: tuple[Image, Image]) -> PairFacts:
+    """What a preset must know of a fixed and a moving image of one dimension."""
     overlap = _overlap(*images)
     if max(overlap, _overlap(images[1], images[0])) < LEAST_OVERLAP:
         offset = tuple(a - b for a, b in zip(images[0].grid.centre, images[1].grid.centre))
