@@ -1,6 +1,7 @@
 """An iteration never makes a GPU wait for the host: no number is read, nothing is selected by a condition."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -66,19 +67,16 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Any]:
     return {dimension: load_model(folder / f"{dimension}.pt") for dimension in (2, 3)}
 
 
-LAYERS = [LayerComparison("L2", 1.0, 2, 0)]
-
-
-def _inputs(model: ModelInput, image_order: int) -> ImpactInputs:
+def _inputs(model: ModelInput, image_order: int, distance: str = "L2") -> ImpactInputs:
     return ImpactInputs(
         fixed=_image(0), moving=_image(1), moving_mask=Image(MASK, GRID), fixed_models=[model], moving_models=[model],
-        layers=LAYERS, image_order=image_order, generator=torch.Generator(),
+        layers=[LayerComparison(distance, 1.0, 2, 0)], image_order=image_order, generator=torch.Generator(),
     )  # fmt: skip
 
 
-def _static(models: dict[int, Any]) -> AbstractMetric:
+def _static(models: dict[int, Any], distance: str = "L2") -> AbstractMetric:
     model = ModelInput(models[3], 3, 1, (0, 0, 0), (2.0, 2.0, 2.0), (True,))
-    return StaticImpact(_inputs(model, 3), start=AFFINE, feature_order=3, update_interval=-1, level=0, sink=None)
+    return StaticImpact(_inputs(model, 3, distance), start=AFFINE, feature_order=3, update_interval=-1, level=0, sink=None)
 
 
 def _jacobian(dimension: int, gradient: Any) -> Callable[[dict[int, Any]], AbstractMetric]:
@@ -105,6 +103,7 @@ def _sum(models: dict[int, Any]) -> AbstractMetric:
 
 METRICS: dict[str, Callable[[dict[int, Any]], AbstractMetric]] = {
     "static": _static,
+    "static information": partial(_static, distance="GaussianMI"),
     "jacobian exact": _jacobian(3, "Exact"),
     "jacobian centre": _jacobian(3, "Center"),
     "jacobian planes": _jacobian(2, "Exact"),

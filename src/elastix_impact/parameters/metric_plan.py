@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Distance = Literal["L1", "L2", "Cosine", "L1Cosine", "Dice", "NCC", "DotProduct"]
+Distance = Literal["L1", "L2", "Cosine", "L1Cosine", "Dice", "NCC", "DotProduct", "GaussianMI"]
 ImpactMode = Literal["Static", "Jacobian"]
 JacobianGradient = Literal["Exact", "Center"]
 MetricKind = Literal[

@@ -16,6 +16,12 @@ DistanceFunction = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 L1_COSINE_DECAY = 0.1
 """Decay of the L1Cosine distance per unit of feature difference."""
 
+GAUSSIAN_SHRINKAGE = 0.01
+"""Share of the identity in the correlations of GaussianMI."""
+
+ROUNDING = 16
+"""Rounding errors of its mean by which a channel must vary to have a correlation."""
+
 
 def _mean_over_samples(per_sample: Tensor, weights: Tensor, count: Tensor) -> Tensor:
     return torch.dot(per_sample, weights) / count
@@ -72,6 +78,43 @@ def dot_product(fixed: Features, moving: Features, weights: Weights1, count: Sca
     return -_mean_over_samples((fixed * moving).sum(1), weights, count)
 
 
+def gaussian_mutual_information(
+    fixed: Features, moving: Features, weights: Weights1, count: Scalar, shrinkage: float = GAUSSIAN_SHRINKAGE
+) -> Scalar:
+    """Minus the mutual information, in nats, of the two feature vectors if they were jointly Gaussian.
+
+    That is (log det J - log det F - log det M) / 2 with the correlations F of the fixed channels, M of the moving ones
+    and J of both together, over the samples. J is shrunk towards the identity, as if all channels carried independent
+    noise: it stays invertible with fewer samples than channels, and information finite. A constant channel tells
+    nothing.
+    """
+    both = torch.cat((_standardised(fixed, weights, count), _standardised(moving, weights, count)), 1)
+    correlation = (both * weights.unsqueeze(1)).T @ both / count
+    identity = torch.eye(both.shape[1], dtype=both.dtype, device=both.device)
+    joint = torch.lerp(correlation, identity, shrinkage)
+    first = fixed.shape[1]
+    # The joint factor's leading block is the factor of F, so its other rows make log det J - log det F.
+    return _half_log_determinant(joint, first) - _half_log_determinant(joint[first:, first:])
+
+
+def _standardised(features: Tensor, weights: Tensor, count: Tensor) -> Tensor:
+    """Channels (N, C) with mean 0 and variance 1; 0 where a channel is constant up to rounding."""
+    column = weights.unsqueeze(1)
+    mean = (features * column).sum(0) / count
+    centred = features - mean
+    variance = (centred.square() * column).sum(0) / count
+    varies = variance > (ROUNDING * torch.finfo(features.dtype).eps * mean).square()
+    return torch.where(varies, centred / torch.where(varies, variance, 1.0).sqrt(), 0.0)
+
+
+def _half_log_determinant(matrix: Tensor, start: int = 0) -> Tensor:
+    """Half the logarithm of a positive definite matrix's determinant over that of its first `start` rows and columns.
+
+    The Cholesky factor is not checked: that would wait for a GPU.
+    """
+    return torch.linalg.cholesky_ex(matrix).L.diagonal()[start:].log().sum()
+
+
 DISTANCES: dict[str, DistanceFunction] = {
     "L1": l1,
     "L2": l2,
@@ -80,6 +123,7 @@ DISTANCES: dict[str, DistanceFunction] = {
     "Dice": dice,
     "NCC": ncc,
     "DotProduct": dot_product,
+    "GaussianMI": gaussian_mutual_information,
 }
 """The distances by the names that `ImpactDistance` uses."""
 

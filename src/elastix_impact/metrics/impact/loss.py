@@ -45,8 +45,8 @@ class ImpactLoss(nn.Module):
         Which layers of the model are compared: a 0 or 1 for each that it returns, as ImpactLayersMask, e.g. ``"01"``;
         one such string per model.
     distance
-        ``"L1"``, ``"L2"``, ``"Cosine"``, ``"L1Cosine"``, ``"Dice"``, ``"NCC"`` or ``"DotProduct"``; one for all
-        selected layers, or one for each, models in order.
+        ``"L1"``, ``"L2"``, ``"Cosine"``, ``"L1Cosine"``, ``"Dice"``, ``"NCC"``, ``"DotProduct"`` or ``"GaussianMI"``;
+        one for all selected layers, or one for each, models in order.
     weights
         Of the selected layers, at least 0; one for all or one for each.
     dimension

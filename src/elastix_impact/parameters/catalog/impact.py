@@ -64,7 +64,7 @@ IMPACT_PARAMETERS: tuple[Parameter, ...] = (
     ),
     _layer(
         name="ImpactDistance", kind="text", default="L2",
-        allowed=("L1", "L2", "Cosine", "L1Cosine", "Dice", "NCC", "DotProduct"),
+        allowed=("L1", "L2", "Cosine", "L1Cosine", "Dice", "NCC", "DotProduct", "GaussianMI"),
         help="How features are compared, per selected layer.",
     ),
     _layer(
