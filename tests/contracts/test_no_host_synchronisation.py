@@ -76,7 +76,9 @@ def _inputs(model: ModelInput, image_order: int, distance: str = "L2") -> Impact
 
 def _static(models: dict[int, Any], distance: str = "L2") -> AbstractMetric:
     model = ModelInput(models[3], 3, 1, (0, 0, 0), (2.0, 2.0, 2.0), (True,))
-    return StaticImpact(_inputs(model, 3, distance), start=AFFINE, feature_order=3, update_interval=-1, level=0, sink=None)
+    return StaticImpact(
+        _inputs(model, 3, distance), start=AFFINE, feature_order=3, update_interval=-1, level=0, sink=None
+    )
 
 
 def _jacobian(dimension: int, gradient: Any) -> Callable[[dict[int, Any]], AbstractMetric]:

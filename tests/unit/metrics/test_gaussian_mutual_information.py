@@ -5,12 +5,15 @@ import math
 import pytest
 import torch
 
-from elastix_impact.metrics.impact.distances import GAUSSIAN_SHRINKAGE, gaussian_mutual_information
+from elastix_impact.metrics.impact.distances import gaussian_information, gaussian_mutual_information
 
 
-def _information(fixed, moving, **options):
+def _information(fixed, moving, share=None):
+    """Of all samples: GaussianMI's own, or with this share of the identity."""
     weights = torch.ones_like(fixed[:, 0])
-    return -gaussian_mutual_information(fixed, moving, weights, weights.sum(), **options)
+    if share is None:
+        return -gaussian_mutual_information(fixed, moving, weights, weights.sum())
+    return gaussian_information(fixed, moving, weights, weights.sum(), torch.tensor(share).to(fixed))
 
 
 def _normal(generator, *shape, dtype=torch.float64):
@@ -21,16 +24,16 @@ def test_of_two_channels_it_is_a_function_of_their_correlation(generator):
     one, other = _normal(generator, 100, 1), _normal(generator, 100, 1)
     pair = one, 0.6 * one - other
     correlation = torch.corrcoef(torch.cat(pair, 1).T)[0, 1]
-    torch.testing.assert_close(_information(*pair, shrinkage=0.0), -0.5 * torch.log(1 - correlation.square()))
+    torch.testing.assert_close(_information(*pair, share=0.0), -0.5 * torch.log(1 - correlation.square()))
 
 
 def test_without_shrinkage_invertible_linear_maps_of_either_side_change_nothing(generator):
     fixed, noise = _normal(generator, 300, 5), _normal(generator, 300, 5)
     moving = fixed @ _normal(generator, 5, 5) + noise
     mapped = fixed @ _normal(generator, 5, 5) + 7, -30 * moving @ _normal(generator, 5, 5)
-    expected = _information(fixed, moving, shrinkage=0.0)
+    expected = _information(fixed, moving, share=0.0)
     assert expected > 1
-    torch.testing.assert_close(_information(*mapped, shrinkage=0.0), expected)
+    torch.testing.assert_close(_information(*mapped, share=0.0), expected)
 
 
 def test_with_shrinkage_scale_sign_and_offset_of_a_channel_change_nothing(generator):
@@ -52,11 +55,10 @@ def test_uncorrelated_features_tell_nothing_of_each_other(generator):
 def test_fewer_samples_than_channels_give_finite_bounded_information_and_gradient(generator, samples):
     fixed, moving = _normal(generator, 40, 32, dtype=torch.float32), _normal(generator, 40, 32, dtype=torch.float32)
     weights = (torch.arange(40) < samples).float()
-    bound = -16 * math.log(1 - (1 - GAUSSIAN_SHRINKAGE) ** 2)
+    share = 6.4 / (6.4 + max(samples, 1))
+    bound = -16 * math.log(1 - (1 - share) ** 2)
     for other in (moving, fixed.clone()):
-        value = gaussian_mutual_information(
-            fixed, other.requires_grad_(), weights, weights.sum().clamp_min(1.0)
-        )
+        value = gaussian_mutual_information(fixed, other.requires_grad_(), weights, weights.sum().clamp_min(1.0))
         (gradient,) = torch.autograd.grad(value, other)
         assert -bound - 1e-3 <= value <= 1e-4
         assert gradient.isfinite().all()
@@ -67,13 +69,21 @@ def test_fewer_samples_than_channels_give_finite_bounded_information_and_gradien
 def test_a_channel_that_is_constant_up_to_rounding_adds_nothing(generator, level):
     fixed, moving = (_normal(generator, 200, 3, dtype=torch.float32) for _ in "fm")
     flat = torch.full((200, 1), level)
-    expected = _information(fixed, moving)
+    expected = _information(fixed, moving, 0.01)
     wide = torch.cat((moving, flat), 1).requires_grad_()
-    value = _information(torch.cat((fixed, flat), 1), wide)
+    value = _information(torch.cat((fixed, flat), 1), wide, 0.01)
     torch.testing.assert_close(value, expected)
     (gradient,) = torch.autograd.grad(value, wide)
     assert gradient[:, 3].abs().max() == 0
     assert gradient[:, :3].abs().max() > 0
+
+
+def test_more_samples_are_shrunk_less_but_never_to_nothing(generator):
+    fixed = _normal(generator, 10_000, 2, dtype=torch.float32)
+    few, many = _information(fixed[:20], fixed[:20]), _information(fixed, fixed)
+    limit = -math.log(1 - (1 - 0.001) ** 2)
+    assert few < 0.7 * many
+    torch.testing.assert_close(many.item(), limit, rtol=1e-3, atol=0)
 
 
 def test_single_precision_agrees_with_double_on_alike_features(generator):

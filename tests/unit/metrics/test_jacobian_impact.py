@@ -81,8 +81,10 @@ def _raw(metric, shift, points):
     return {name: part.item() for name, part in metric.evaluate(TranslationTransform(shift), points).parts.items()}
 
 
-def test_the_exact_gradient_agrees_with_finite_differences(models):
-    metric, points = _metric(models), _points()
+@pytest.mark.parametrize("distances", [("L2", "NCC"), ("GaussianMI", "GaussianMI")])
+def test_the_exact_gradient_agrees_with_finite_differences(models, distances):
+    layers = [LayerComparison(distances[0], 1.0, 4, 0), LayerComparison(distances[1], 0.5, 6, 0)]
+    metric, points = _metric(models, layers=layers), _points()
     start = identity_parameters(3).float()
     _, gradient = _value_and_gradient(metric, start, points)
     for index in range(12):

@@ -16,8 +16,11 @@ DistanceFunction = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 L1_COSINE_DECAY = 0.1
 """Decay of the L1Cosine distance per unit of feature difference."""
 
-GAUSSIAN_SHRINKAGE = 0.01
-"""Share of the identity in the correlations of GaussianMI."""
+LEAST_SHRINKAGE = 0.001
+"""Share of the identity in the correlations of GaussianMI with any number of samples: single precision needs it."""
+
+PRIOR_SAMPLES_PER_CHANNEL = 0.1
+"""Samples without any correlation, per channel of both images, that GaussianMI adds to the real ones."""
 
 ROUNDING = 16
 """Rounding errors of its mean by which a channel must vary to have a correlation."""
@@ -78,23 +81,30 @@ def dot_product(fixed: Features, moving: Features, weights: Weights1, count: Sca
     return -_mean_over_samples((fixed * moving).sum(1), weights, count)
 
 
-def gaussian_mutual_information(
-    fixed: Features, moving: Features, weights: Weights1, count: Scalar, shrinkage: float = GAUSSIAN_SHRINKAGE
-) -> Scalar:
+def gaussian_mutual_information(fixed: Features, moving: Features, weights: Weights1, count: Scalar) -> Scalar:
     """Minus the mutual information, in nats, of the two feature vectors if they were jointly Gaussian.
 
-    That is (log det J - log det F - log det M) / 2 with the correlations F of the fixed channels, M of the moving ones
-    and J of both together, over the samples. J is shrunk towards the identity, as if all channels carried independent
-    noise: it stays invertible with fewer samples than channels, and information finite. A constant channel tells
-    nothing.
+    The correlations are shrunk towards the identity the more, the fewer samples there are for the channels.
+    """
+    prior = PRIOR_SAMPLES_PER_CHANNEL * (fixed.shape[1] + moving.shape[1])
+    return -gaussian_information(fixed, moving, weights, count, (prior / (prior + count)).clamp_min(LEAST_SHRINKAGE))
+
+
+def gaussian_information(
+    fixed: Features, moving: Features, weights: Weights1, count: Scalar, shrinkage: Scalar
+) -> Scalar:
+    """(log det F + log det M - log det J) / 2 of the correlations over the samples, shrunk.
+
+    F are those of the fixed channels, M of the moving ones, J of both together. Shrunk by a share s of the identity
+    they are those of channels with independent noise of s times their variance: invertible with fewer samples than
+    channels too, and no channel tells more than -log(1 - (1 - s)^2) / 2. A constant channel tells nothing.
     """
     both = torch.cat((_standardised(fixed, weights, count), _standardised(moving, weights, count)), 1)
     correlation = (both * weights.unsqueeze(1)).T @ both / count
-    identity = torch.eye(both.shape[1], dtype=both.dtype, device=both.device)
-    joint = torch.lerp(correlation, identity, shrinkage)
+    joint = torch.lerp(correlation, torch.eye(both.shape[1], dtype=both.dtype, device=both.device), shrinkage)
     first = fixed.shape[1]
     # The joint factor's leading block is the factor of F, so its other rows make log det J - log det F.
-    return _half_log_determinant(joint, first) - _half_log_determinant(joint[first:, first:])
+    return _half_log_determinant(joint[first:, first:]) - _half_log_determinant(joint, first)
 
 
 def _standardised(features: Tensor, weights: Tensor, count: Tensor) -> Tensor:

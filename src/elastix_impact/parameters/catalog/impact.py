@@ -65,7 +65,7 @@ IMPACT_PARAMETERS: tuple[Parameter, ...] = (
     _layer(
         name="ImpactDistance", kind="text", default="L2",
         allowed=("L1", "L2", "Cosine", "L1Cosine", "Dice", "NCC", "DotProduct", "GaussianMI"),
-        help="How features are compared, per selected layer.",
+        help="How features are compared, per selected layer; GaussianMI: where contrast differs.",
     ),
     _layer(
         name="ImpactLayersWeight", kind="float", default="1", minimum=0, help="Weight in the sum, per selected layer."
