@@ -1,6 +1,7 @@
 """The distances against their definitions written out sample by sample."""
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from elastix_impact.metrics.impact.distances import DISTANCES, NORMALISED
+from elastix_impact.parameters.metric_plan import Distance
 
 
 def _reference(name, f, m):
@@ -85,3 +87,7 @@ def test_identical_features_are_the_best_match(name, generator):
         assert DISTANCES[name](f, f, weights, count) > 2 * math.log(1 - (1 - share) ** 2)
     else:
         assert DISTANCES[name](f, f, weights, count) == pytest.approx(0 if name in NORMALISED else -1, abs=1e-5)
+
+
+def test_maps_offer_these_distances_and_no_others():
+    assert get_args(Distance) == tuple(DISTANCES)
