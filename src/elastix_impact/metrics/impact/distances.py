@@ -96,8 +96,8 @@ def gaussian_information(
     """(log det F + log det M - log det J) / 2 of the correlations over the samples, shrunk.
 
     F are those of the fixed channels, M of the moving ones, J of both together. Shrunk by a share s of the identity
-    they are those of channels with independent noise of s times their variance: invertible with fewer samples than
-    channels too, and no channel tells more than -log(1 - (1 - s)^2) / 2. A constant channel tells nothing.
+    they are those of channels of whose variance s is independent noise: invertible with fewer samples than channels
+    too, and no channel tells more than -log(1 - (1 - s)^2) / 2. A constant channel tells nothing.
     """
     both = torch.cat((_standardised(fixed, weights, count), _standardised(moving, weights, count)), 1)
     correlation = (both * weights.unsqueeze(1)).T @ both / count
