@@ -1,16 +1,20 @@
 """Presets as a user meets them: listed, shown, and taken when no map is given."""
 
+import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from elastix_impact.cli.main import main
+from elastix_impact.errors import InputError
 from elastix_impact.io.images import read_image, write_image
-from elastix_impact.parameters.plan import LinearTransformPlan, SplineTransformPlan
+from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan, SplineTransformPlan
 from elastix_impact.parameters.presets import NOMINAL, PRESETS, PairFacts, preset_texts
 from elastix_impact.parameters.resolve import resolve
 from elastix_impact.parameters.text import parse_parameter_text
+from elastix_impact.runs.plans import find_models, plan_case
 from elastix_impact.runs.presets import facts_of, find_preset, write_preset
 from small_case import write_small_case
 
@@ -72,6 +76,48 @@ def test_list_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert main(["check", "--models", *map(str, paths)]) == 0
     assert main(["presets", "show", "rigit"]) == 2
     assert "Did you mean rigid?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["general", "mono", "rigid"])
+def test_what_show_prints_is_a_chain_that_can_be_run(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["presets", "show", name]) == 0
+    Path("map.txt").write_text(capsys.readouterr().out)
+    assert main(["check", "--models", "map.txt"]) == 0
+    plan = plan_case((Path("map.txt"),), None, None)
+    assert [type(stage) for stage in plan.stages] == [RegistrationPlan] * len(PRESETS[name].stages)
+    assert all(model.is_file() for model in find_models(plan))
+    assert [path.name for path in tmp_path.iterdir()] == ["map.txt"]
+
+
+@pytest.mark.filterwarnings("ignore::elastix_impact.io.warning.InputWarning")
+def test_what_show_prints_for_a_pair_registers_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two short stages out of the printed three; the second one's MIND has no file."""
+    write_small_case(tmp_path)
+    fixed, moving = next(tmp_path.glob("Fixed*mage*")), next(tmp_path.glob("Moving*mage*"))
+    assert main(["presets", "show", "general", "-f", str(fixed), "-m", str(moving)]) == 0
+    heads = capsys.readouterr().out.split("// ---- ")
+    text = re.sub(r"(?m)^\(MaximumNumberOfIterations .*", "(MaximumNumberOfIterations 3)", heads[1])
+    text += "// ---- " + re.sub(r"(?m)^\(MaximumNumberOfIterations .*", "(MaximumNumberOfIterations 3)", heads[3])
+    chain = tmp_path / "map.txt"
+    chain.write_text("// ---- " + text)
+    words = ["-f", str(fixed), "-m", str(moving), "-p", str(chain), "-o", str(tmp_path / "out"), "--progress", "json"]
+    assert main(["register", *words, "--no-evaluation"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    assert {event["stages"] for event in events if "stages" in event} == {2}
+    assert (tmp_path / "out" / "TransformParameters.1.txt").is_file()
+    assert not (tmp_path / "MIND").exists()
+
+
+def test_a_map_that_itk_elastix_must_run_stands_alone_in_its_file(tmp_path: Path) -> None:
+    chain = tmp_path / "map.txt"
+    body = '(Metric "AdvancedMattesMutualInformation")\n(Transform "{}")\n(NumberOfResolutions 1)\n'
+    body += '(Optimizer "AdaptiveStochasticGradientDescent")\n(ImageSampler "Full")\n'
+    chain.write_text("".join(f"// ---- {k}.txt\n{body.format(k)}" for k in ("EulerTransform", "SplineKernelTransform")))
+    with pytest.raises(InputError, match="files of one map only"):
+        plan_case((chain,), None, None)
 
 
 def test_an_earlier_name_of_a_preset_is_understood() -> None:

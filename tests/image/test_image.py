@@ -140,7 +140,6 @@ def test_several_maps_in_order(container: Container, case: Path, out: Path) -> N
     [
         ("FixedImage.mha", "no fixed image in this folder"),
         ("ParameterMap.txt", "no parameter map in this folder"),
-        ("Models/MIND/R1D2_3D.pt", "R1D2_3D.pt"),
     ],
 )
 def test_missing_pieces_are_named(container: Container, case: Path, out: Path, missing: str, said: str) -> None:
@@ -150,6 +149,19 @@ def test_missing_pieces_are_named(container: Container, case: Path, out: Path, m
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(out.glob("result*"))
+
+
+def test_mind_is_made_where_it_is_missing_and_other_models_are_named(
+    container: Container, case: Path, out: Path
+) -> None:
+    (case / "Models/MIND/R1D2_3D.pt").unlink()
+    done = container.run(volumes=_volumes(case, out))
+    assert done.returncode == 0, done.stderr
+    path = case / "ParameterMap.txt"
+    path.write_text(path.read_text().replace("MIND/R1D2_3D.pt", "TS/M730.pt"))
+    done = container.run(volumes=_volumes(case, out))
+    assert done.returncode == 2
+    assert "models download TS/M730" in done.stderr
 
 
 def test_nothing_mounted(container: Container) -> None:

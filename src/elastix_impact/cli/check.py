@@ -13,6 +13,7 @@ from .common import add_trust_option, trusted_models
 from .failures import BAD_INPUT
 
 if TYPE_CHECKING:
+    from elastix_impact.parameters.raw import RawParameterMap
     from elastix_impact.parameters.resolve import Resolution
 
 DESCRIPTION = """\
@@ -43,15 +44,13 @@ def run_check(arguments: argparse.Namespace) -> int:
         return _explain(arguments.explain)
     if not arguments.maps:
         arguments.check_parser.error("name at least one parameter map, or a parameter with --explain")
-    findings = {str(path): _check(path) for path in arguments.maps}
-    if arguments.models:
-        findings = {str(path): _with_models(path, findings[str(path)], arguments) for path in arguments.maps}
+    findings = [(str(path), one) for path in dict.fromkeys(arguments.maps) for one in _check(path, arguments)]
     if arguments.json:
-        sys.stdout.write(json_text([_as_json(name, one, arguments.effective) for name, one in findings.items()]))
+        sys.stdout.write(json_text([_as_json(name, one, arguments.effective) for name, one in findings]))
     else:
-        texts = [_as_text(name, one, arguments.effective) for name, one in findings.items()]
+        texts = [_as_text(name, one, arguments.effective) for name, one in findings]
         sys.stdout.write("\n\n".join(texts) + "\n")
-    return BAD_INPUT if any(_faulty(one) for one in findings.values()) else 0
+    return BAD_INPUT if any(_faulty(one) for _, one in findings) else 0
 
 
 def _explain(name: str) -> int:
@@ -60,33 +59,31 @@ def _explain(name: str) -> int:
     return BAD_INPUT if text is None else 0
 
 
-def _check(path: Path) -> "Resolution":
-    """What a map resolves to; a file that is no map at all is one error."""
+def _check(path: Path, arguments: argparse.Namespace) -> "list[Resolution]":
+    """What the maps of a file resolve to; a file that holds no map at all is one error."""
     from elastix_impact.errors import InputError
     from elastix_impact.parameters.problems import Problem
     from elastix_impact.parameters.resolve import Resolution, resolve
-    from elastix_impact.parameters.text import read_parameter_map
+    from elastix_impact.parameters.text import read_parameter_maps
 
     try:
-        return resolve(read_parameter_map(path))
+        resolutions = [(raw, resolve(raw)) for raw in read_parameter_maps(path)]
     except InputError as error:
         found = tuple(one for one in getattr(error, "problems", ()) if isinstance(one, Problem))
         remedy = ". ".join(part for part in (error.expected, error.remedy) if part)
-        return Resolution(None, found or (Problem("error", str(path), 0, "", error.what, remedy),))
+        return [Resolution(None, found or (Problem("error", str(path), 0, "", error.what, remedy),))]
+    return [_with_models(*one, arguments) if arguments.models else one[1] for one in resolutions]
 
 
-def _with_models(path: Path, resolution: "Resolution", arguments: argparse.Namespace) -> "Resolution":
+def _with_models(raw: "RawParameterMap", resolution: "Resolution", arguments: argparse.Namespace) -> "Resolution":
     """The resolution with what speaks against the models of its plan."""
     from dataclasses import replace
 
     from elastix_impact.diagnosis.check_models import check_models
-    from elastix_impact.parameters.text import read_parameter_map
 
     if resolution.plan is None:
         return resolution
-    found = check_models(
-        read_parameter_map(path), resolution.plan, data_folder=arguments.data, trusted=trusted_models(arguments)
-    )
+    found = check_models(raw, resolution.plan, data_folder=arguments.data, trusted=trusted_models(arguments))
     return replace(resolution, problems=(*resolution.problems, *found))
 
 

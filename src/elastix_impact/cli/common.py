@@ -138,6 +138,7 @@ def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence
     """
     from elastix_impact.diagnosis.gpu import CONTAINER, gpu_line
     from elastix_impact.observers.progress import showing_progress
+    from elastix_impact.parameters.text import count_parameter_maps
     from elastix_impact.runs.run_case import run_case
 
     case = replace(
@@ -148,7 +149,8 @@ def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence
     form = "none" if arguments.quiet else arguments.progress
     if os.environ.get(CONTAINER) and form != "none":
         say_note(gpu_line())
-    with showing_progress(sys.stderr, form, stages=len(case.maps)) as observers, time_limit(arguments.time_limit):
+    stages = sum(map(count_parameter_maps, case.maps))
+    with showing_progress(sys.stderr, form, stages=stages) as observers, time_limit(arguments.time_limit):
         record = run_case(
             case,
             observers=observers,

@@ -115,9 +115,10 @@ def run_download(arguments: argparse.Namespace) -> int:
 
 def _made(entry: "CatalogEntry", folder: Path) -> dict[str, Any]:
     """Make a MIND model from code."""
-    from elastix_impact.zoo.export.mind import export_mind
+    from elastix_impact.zoo.export.mind import export_mind, mind_settings
 
-    name = Path(entry.name).stem
-    path = export_mind(folder / entry.name, int(name[1]), int(name[3]), entry.dimension)
+    settings = mind_settings(Path(entry.name).name)
+    assert settings is not None
+    path = export_mind(folder / entry.name, *settings)
     say(f"{path}: made from code")
     return {"name": entry.name, "path": str(path), "made_from_code": True}

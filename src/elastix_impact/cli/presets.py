@@ -8,7 +8,8 @@ from elastix_impact.io.json_text import json_text
 
 DESCRIPTION = (
     "Lists the presets of `register --preset`, or prints the parameter maps of one: for a pair of images with -f and "
-    "-m, else for a made-up pair of 240 mm and 1 mm voxels. Save the maps, change them, and give them with -p."
+    "-m, else for a made-up pair of 240 mm and 1 mm voxels. Save what is printed as one file, change it, and give it "
+    "with -p."
 )
 
 RECOMMEND = (

@@ -12,6 +12,9 @@ from .problems import Problem, raise_if_errors
 from .raw import UNDECODED, RawEntry, RawParameterMap, Value
 from .toml import parse_parameter_toml
 
+MAP_BEGINS = re.compile(r"// ---- \S+\.txt")
+"""A line that begins a map in a file of several, as `presets show` prints them."""
+
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 _TOKEN = re.compile(r'\s*(?:"([^"]*)"|([^\s"()]+))')
@@ -27,6 +30,40 @@ def read_parameter_map(path: Path) -> RawParameterMap:
     ParameterMapError
         If it is no parameter map at all. Faulty lines are in the map's `faults`.
     """
+    text = _read(path)
+    if Path(path).suffix.lower() == ".toml":
+        return parse_parameter_toml(text, str(path))
+    return parse_parameter_text(text, str(path))
+
+
+def read_parameter_maps(path: Path) -> tuple[RawParameterMap, ...]:
+    """The maps in a file, in order: one, or several if its first line and others are as `MAP_BEGINS` says.
+
+    Raises as `read_parameter_map`.
+    """
+    lines, starts = _chain(path)
+    if len(starts) == 1:
+        return (read_parameter_map(path),)
+    return tuple(
+        parse_parameter_text("\n".join(lines[start:end]), str(path), first_line=start + 1)
+        for start, end in zip(starts, [*starts[1:], len(lines)])
+    )
+
+
+def count_parameter_maps(path: Path) -> int:
+    """How many maps `read_parameter_maps` finds in a file; InputError if it can't be read."""
+    return len(_chain(path)[1])
+
+
+def _chain(path: Path) -> tuple[list[str], list[int]]:
+    """The lines of a file, and where maps begin among them."""
+    lines = _LINE_END.split(_read(path))
+    starts = [number for number, line in enumerate(lines) if MAP_BEGINS.fullmatch(line.rstrip())]
+    return lines, starts if starts[:1] == [0] else [0]
+
+
+def _read(path: Path) -> str:
+    """The text of a file."""
     try:
         text = Path(path).read_bytes().decode("utf-8-sig", errors="surrogateescape")
     except FileNotFoundError as error:
@@ -35,12 +72,10 @@ def read_parameter_map(path: Path) -> RawParameterMap:
         raise InputError(f"the parameter map can't be read: {error.strerror}", where=str(path)) from error
     if "\0" in text:
         raise InputError("the file is not text", where=str(path), expected="a parameter map (.txt or .toml)")
-    if Path(path).suffix.lower() == ".toml":
-        return parse_parameter_toml(text, str(path))
-    return parse_parameter_text(text, str(path))
+    return text
 
 
-def parse_parameter_text(text: str, source: str) -> RawParameterMap:
+def parse_parameter_text(text: str, source: str, *, first_line: int = 1) -> RawParameterMap:
     """The parameter map in a text.
 
     Parameters
@@ -49,6 +84,8 @@ def parse_parameter_text(text: str, source: str) -> RawParameterMap:
         Lines end in LF, CR LF or CR; tabs are spaces.
     source
         What messages call the file.
+    first_line
+        Number of the text's first line in that file.
 
     Returns
     -------
@@ -67,7 +104,7 @@ def parse_parameter_text(text: str, source: str) -> RawParameterMap:
         raise_if_errors([Problem("error", source, 0, "", message, remedy)])
     entries: dict[str, RawEntry] = {}
     problems: list[Problem] = []
-    for number, content in enumerate(contents, start=1):
+    for number, content in enumerate(contents, start=first_line):
         if not content:
             continue
         parsed = _parse_line(content, source, number)

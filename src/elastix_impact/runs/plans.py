@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
-from elastix_impact.errors import ModelError, ParameterMapError
+from elastix_impact.errors import InputError, ModelError, ParameterMapError
 from elastix_impact.io.itk_elastix import itk_elastix_version
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.parameters.plan import HandedOnPlan, StagePlan
@@ -14,7 +14,7 @@ from elastix_impact.parameters.problems import Problem, raise_if_errors
 from elastix_impact.parameters.raw import RawParameterMap
 from elastix_impact.parameters.reader import EffectiveValue
 from elastix_impact.parameters.resolve import resolve
-from elastix_impact.parameters.text import read_parameter_map
+from elastix_impact.parameters.text import read_parameter_maps
 from elastix_impact.zoo.find import find_model
 
 SEEDS = 2**32
@@ -86,13 +86,24 @@ def plan_case(
             warnings.warn(str(problem), InputWarning, stacklevel=2)
     for stage in stages:
         if isinstance(stage, HandedOnPlan):
+            _check_alone(stage, raw)
             because = ", ".join(stage.components)
             version = itk_elastix_version(stage.source, because)
             text = f"{stage.source}: handed on to itk-elastix {version}, because {because} does not run natively"
             warnings.warn(text, InputWarning, stacklevel=2)
     hints = tuple(str(problem) for problem in problems if problem.severity == "hint")
-    finders = tuple(_finder(path.parent, data_folder, trusted_models) for path in maps)
+    finders = tuple(_finder(Path(one.source).parent, data_folder, trusted_models) for one in raw)
     return CasePlan(raw, stages, finders, hints, seed, repetition, effective)
+
+
+def _check_alone(stage: HandedOnPlan, raw: tuple[RawParameterMap, ...]) -> None:
+    """Refuse a map for itk-elastix that stands in a file with others: it reads the file itself."""
+    if sum(one.source == stage.source for one in raw) > 1:
+        raise InputError(
+            "itk-elastix has to run a map of this file, and reads files of one map only",
+            where=stage.source,
+            remedy="Save each map in a file of its own, and give one after the other",
+        )
 
 
 def resolve_for(plan: CasePlan, dimension: int) -> CasePlan:
@@ -113,7 +124,7 @@ def _read_all(maps: tuple[Path, ...]) -> tuple[tuple[RawParameterMap, ...], tupl
     problems: list[Problem] = []
     for path in maps:
         try:
-            raw.append(read_parameter_map(path))
+            raw += read_parameter_maps(path)
         except ParameterMapError as error:
             if not error.problems:
                 raise

@@ -107,8 +107,8 @@ def _checkpoint(
     if not (case.resume and checkpoint.resume()):
         checkpoint.remove()
         keep = [*case.input_files().values(), *case.maps]
-        folder.clear_stages(len(case.maps), plan.result_names, keep)
-        clear_seeds(folder, len(case.maps), keep)
+        folder.clear_stages(len(plan.stages), plan.result_names, keep)
+        clear_seeds(folder, len(plan.stages), keep)
     return checkpoint
 
 

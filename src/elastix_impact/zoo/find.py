@@ -1,12 +1,15 @@
 """From a model path as a parameter map writes it to the file on this machine."""
 
 import difflib
+import shlex
 import warnings
 from pathlib import Path, PurePosixPath
 
 from elastix_impact.errors import ModelError
 
+from .built_in import built_in_mind
 from .catalog import find_entry
+from .export.mind import mind_settings
 from .old_names import present_names
 
 CONTAINER_DATA = PurePosixPath("/Data")
@@ -26,7 +29,8 @@ def find_model(
     A relative path is tried from the working directory, then from the map's folder. An absolute path is
     taken as it is; if absent and below ``/Data`` (or ``/Models``), it is looked up under `data_folder`, so
     that one map runs inside and outside the container. A file published under a former name is found
-    under its present one, with a warning.
+    under its present one, with a warning. Where there is no such file and the map means MIND by its
+    published name, the built-in model is taken, see `built_in_mind`.
 
     Parameters
     ----------
@@ -39,7 +43,7 @@ def find_model(
     dimension
         The model's dimension, 2 or 3, which former MIND names leave out; None = look for 3, then 2.
     trusted
-        Folders that models may come from, links followed; none = any. Loading a TorchScript file runs its code.
+        Folders that files may come from, links followed; none = any. Loading a TorchScript file runs its code.
 
     Raises
     ------
@@ -47,7 +51,16 @@ def find_model(
         If there is no such file (it lists what was tried, model files with similar names, and the command that
         fetches it), or if it lies outside the trusted folders.
     """
-    path = _find(path_in_map, map_folder, data_folder, dimension)
+    candidates = _candidates(path_in_map, map_folder, data_folder)
+    tried = _tried(candidates, dimension)
+    path = next((path for path in tried if path.is_file()), None)
+    if path is None:
+        return _without_a_file(path_in_map, candidates, tried, data_folder)
+    if path not in candidates:
+        warnings.warn(
+            f'the model "{path_in_map}" is published as {path.parent.name}/{path.name} now; that file is used',
+            stacklevel=2,
+        )
     if trusted and not any(path.resolve().is_relative_to(folder.resolve()) for folder in trusted):
         raise ModelError(
             f"the model lies outside the trusted folders ({', '.join(map(str, trusted))}); loading it runs its code",
@@ -57,23 +70,19 @@ def find_model(
     return path
 
 
-def _find(path_in_map: str, map_folder: Path, data_folder: Path | None, dimension: int | None) -> Path:
-    candidates = _candidates(path_in_map, map_folder, data_folder)
-    for path in candidates:
-        if path.is_file():
-            return path
-    tried = list(candidates)
-    for candidate in candidates:
-        for path in present_names(candidate, dimension):
-            if path.is_file():
-                warnings.warn(
-                    f'the model "{path_in_map}" is published as {path.parent.name}/{path.name} now; that file is used',
-                    stacklevel=2,
-                )
-                return path
-            tried.append(path)
+def _tried(candidates: list[Path], dimension: int | None) -> list[Path]:
+    """The candidates, then where files of these former names are today."""
+    present = [path for candidate in candidates for path in present_names(candidate, dimension)]
+    return list(dict.fromkeys([*candidates, *present]))
+
+
+def _without_a_file(path_in_map: str, candidates: list[Path], tried: list[Path], data_folder: Path | None) -> Path:
+    """The built-in MIND model if the map means that; raises as `find_model` otherwise."""
+    meant = next((path for path in tried if path.parent.name == "MIND" and mind_settings(path.name)), None)
+    if meant is not None:
+        return built_in_mind(meant.name)
     raise ModelError(
-        f"no such model file; tried {', '.join(map(str, dict.fromkeys(tried)))}",
+        f"no such model file; tried {', '.join(map(str, tried))}",
         where=path_in_map,
         remedy=_advice(path_in_map, candidates, data_folder),
     )
@@ -107,14 +116,22 @@ def _advice(path_in_map: str, candidates: list[Path], data_folder: Path | None) 
 
 
 def _command(path_in_map: str, candidates: list[Path]) -> list[str]:
-    """How to get a published model."""
+    """How to get a published model to where the map looks for it."""
+    wanted = candidates[-1]
+    settings = mind_settings(wanted.name)
+    if settings is not None:
+        numbers = "--radius {} --dilation {} --dim {}".format(*settings)
+        return [f"Make it with `elastix-impact models export mind {numbers} --out {shlex.quote(str(wanted))}`"]
     try:
         entry = find_entry("/".join(PurePosixPath(path_in_map).parts[-2:]))
     except ModelError:
         return []
-    folder = next((parent for parent in candidates[-1].parents if parent.name == "Models"), Path("Models"))
-    verb = "Make" if entry.made_here else "Fetch"
-    return [f"{verb} it with `elastix-impact models download {entry.name.removesuffix('.pt')} --to {folder}`"]
+    known = PurePosixPath(entry.name)
+    looked_for = [path for path in (wanted, *present_names(wanted)) if path.parts[-2:] == known.parts]
+    place = next(iter(looked_for), wanted.parent / known)
+    folder = shlex.quote(str(place.parents[1]))
+    fetch = f"Fetch it with `elastix-impact models download {known.with_suffix('')} --to {folder}`"
+    return [fetch if looked_for else f"{fetch} and write {place} in the map"]
 
 
 def _models_near(candidates: list[Path]) -> list[Path]:

@@ -5,7 +5,13 @@ import pytest
 from elastix_impact.errors import InputError, ParameterMapError
 from elastix_impact.parameters.problems import Problem
 from elastix_impact.parameters.resolve import resolve
-from elastix_impact.parameters.text import parse_parameter_text, read_parameter_map, write_parameter_text
+from elastix_impact.parameters.text import (
+    count_parameter_maps,
+    parse_parameter_text,
+    read_parameter_map,
+    read_parameter_maps,
+    write_parameter_text,
+)
 from small_case import MAP
 
 
@@ -109,3 +115,23 @@ def test_a_faulty_line_does_not_hide_the_faults_of_others() -> None:
     text = MAP.replace('"Static"', '"Statik"') + '(Metric "Impact")\n(Broken'
     problems = resolve(parse_parameter_text(text, "map.txt")).problems
     assert {p.parameter for p in problems if p.severity == "error"} == {"Metric", "Broken", "ImpactMode"}
+
+
+def test_several_maps_in_a_file_begin_with_lines_that_name_them(tmp_path) -> None:
+    path = tmp_path / "map.txt"
+    path.write_text("// ---- 0_rigid.txt\n(A 1)\r\n// ---- Output ----\n// ---- 1_mind.txt \n\n(A 2)\n(B x y\n")
+    first, second = read_parameter_maps(path)
+    assert count_parameter_maps(path) == 2
+    assert (first.values("A"), second.values("A"), second.line("A")) == (("1",), ("2",), 6)
+    assert [(fault.line, fault.parameter) for fault in second.faults] == [(7, "B")]
+    assert first.source == second.source == str(path)
+
+
+@pytest.mark.parametrize("text", ["(A 1)\n// ---- 1_mind.txt\n(A 2)\n", "// ---- a b.txt\n(A 1)\n(A 2)\n"])
+def test_a_file_that_does_not_begin_so_is_one_map(tmp_path, text: str) -> None:
+    path = tmp_path / "map.txt"
+    path.write_text(text)
+    (only,) = read_parameter_maps(path)
+    assert len(only.faults) == 1
+    assert only == parse_parameter_text(text, str(path))
+    assert count_parameter_maps(path) == 1

@@ -1,11 +1,16 @@
 """Model paths of parameter maps, inside and outside the container."""
 
+import shlex
+import threading
 import warnings
 from pathlib import Path
 
 import pytest
 
+from elastix_impact.cli.main import main
 from elastix_impact.errors import ModelError
+from elastix_impact.zoo.built_in import built_in_mind
+from elastix_impact.zoo.export.mind import export_mind
 from elastix_impact.zoo.find import find_model
 
 
@@ -76,3 +81,79 @@ def test_what_was_tried_and_near_names_are_listed(data: Path, tmp_path: Path) ->
 def test_without_a_data_folder_the_remedy_is_to_name_it(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="--data"):
         find_model("/Data/Models/TS/M731.pt", map_folder=tmp_path, data_folder=None)
+
+
+@pytest.mark.parametrize(
+    "written", ["MIND/R1D2_3D.pt", "/Data/Models/MIND/R1D2_3D.pt", "/Models/MIND/R1D2_3D.pt", "a/b/MIND/R1D2_3D.pt"]
+)
+def test_mind_without_a_file_is_made_and_nothing_is_written_beside_the_map(written: str, tmp_path: Path) -> None:
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    found = find_model(written, map_folder=maps, data_folder=maps, dimension=3, trusted=(tmp_path / "trusted",))
+    assert found.read_bytes() == export_mind(tmp_path / "other.pt", 1, 2, 3).read_bytes()
+    assert not found.is_relative_to(tmp_path)
+    assert list(maps.iterdir()) == []
+
+
+def test_mind_of_a_former_name_is_made_with_the_images_dimension(tmp_path: Path) -> None:
+    found = find_model("MIND/R1D2.pt", map_folder=tmp_path, data_folder=None, dimension=2)
+    assert found.name == "R1D2_2D.pt"
+
+
+@pytest.mark.parametrize("written", ["MIND/R1D2_4D.pt", "MIND/R3D2_3D.pt", "TS/R1D2_3D.pt"])
+def test_what_is_no_published_name_of_mind_is_not_made(written: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such model file"):
+        find_model(written, map_folder=tmp_path, data_folder=None, dimension=3)
+
+
+def test_a_file_of_mind_that_is_there_is_taken_and_must_be_trusted(data: Path, tmp_path: Path) -> None:
+    written = "/Data/Models/MIND/R1D2_3D.pt"
+    assert find_model(written, map_folder=tmp_path, data_folder=data) == data / "Models/MIND/R1D2_3D.pt"
+    with pytest.raises(ModelError, match="outside the trusted folders"):
+        find_model(written, map_folder=tmp_path, data_folder=data, trusted=(tmp_path / "trusted",))
+
+
+def test_the_built_in_model_comes_back_when_something_swept_it_away_also_to_many_threads_at_once() -> None:
+    built_in_mind("R2D1_2D.pt").unlink()
+    sizes: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: sizes.append(built_in_mind("R2D1_2D.pt").stat().st_size)) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sizes) == 4
+    assert min(sizes) > 0
+
+
+@pytest.mark.parametrize("written", ["weights/R1D2_3D.pt", "R2D2_2D.pt"])
+def test_the_remedy_makes_mind_where_the_map_looks_for_it(written: str, tmp_path: Path) -> None:
+    """The command in backticks is run as it stands."""
+    with pytest.raises(ModelError) as caught:
+        find_model(written, map_folder=tmp_path / "my maps", data_folder=None)
+    command = str(caught.value.remedy).split("`")[1]
+    assert command.startswith("elastix-impact models export mind")
+    assert main(shlex.split(command)[1:]) == 0
+    found = find_model(written, map_folder=tmp_path / "my maps", data_folder=None)
+    assert found == tmp_path / "my maps" / written
+
+
+@pytest.mark.parametrize(
+    ("written", "folder", "path"),
+    [
+        ("TS/M730.pt", "", ""),
+        ("net/TS/M730_2_Layers.pt", "net", ""),
+        ("weights/M730.pt", "weights", "weights/TS/M730.pt"),
+        ("SAM/Tiny_2_Layers.pt", "", ""),
+    ],
+)
+def test_the_remedy_fetches_a_model_to_where_the_map_looks_for_it(
+    written: str, folder: str, path: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError) as caught:
+        find_model(written, map_folder=tmp_path, data_folder=None)
+    remedy = str(caught.value.remedy)
+    assert f"--to {tmp_path / folder}`" in remedy
+    assert ("and write" in remedy) == bool(path)
+    assert not path or f"and write {tmp_path / path} in the map" in remedy

@@ -5,6 +5,7 @@ interventions using self-similarities", MICCAI 2013. The code inside `_MindSsc` 
 hence plain `Tensor` annotations with the shapes in comments.
 """
 
+import re
 from pathlib import Path
 from typing import Final, final
 
@@ -134,3 +135,9 @@ def export_mind(path: Path | str, radius: int, dilation: int, dimension: int) ->
 def mind_file_name(radius: int, dilation: int, dimension: int) -> str:
     """The published name of a MIND model, e.g. ``"R1D2_3D.pt"``."""
     return f"R{radius}D{dilation}_{dimension}D.pt"
+
+
+def mind_settings(file_name: str) -> tuple[int, int, int] | None:
+    """Radius, dilation and dimension in the published name of a MIND model; None if it is no such name."""
+    found = re.fullmatch(r"R([12])D([12])_([23])D\.pt", file_name)
+    return None if found is None else (int(found[1]), int(found[2]), int(found[3]))
