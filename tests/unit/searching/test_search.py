@@ -8,6 +8,7 @@ from search_scenes import SETTINGS, blob, corner_error, discs, image, noisy, sph
 
 SIZE = (28, 32, 26)
 FLAT = (64, 56)
+QUICK = SearchSettings(48, 4.0, 0.5, 3)
 TURN, SHIFT = (100.0, 120.0, -68.0), (150.0, -40.0, 12.0)
 """About 170 degrees."""
 
@@ -52,6 +53,32 @@ def test_what_looks_alike_in_several_poses_is_called_ambiguous(shape: object) ->
     assert start.report.word == "ambiguous"
     assert start.report.header_kept
     assert "Ambiguous" in start.report.sentence
+
+
+@pytest.mark.parametrize(
+    ("values", "turn", "shift", "settings"),
+    [
+        (sphere(SIZE), TURN, SHIFT, QUICK),
+        (discs(SIZE), (0.0, 90.0, 0.0), (20.0, 10.0, -15.0), QUICK),
+        (sphere(FLAT), (130.0,), (60.0, -30.0), SearchSettings(72, None, 0.5, 5)),
+    ],
+)
+def test_what_looks_alike_is_called_ambiguous_however_its_header_lies(
+    values: torch.Tensor, turn: tuple[float, ...], shift: tuple[float, ...], settings: SearchSettings
+) -> None:
+    start = found(image(noisy(values, 1)), turned(image(noisy(values, 2)), turn, shift), settings)
+    assert start.report.word == "ambiguous"
+    assert start.report.runner_up is not None
+    assert start.report.lead is not None
+    assert start.report.lead < 0.05
+
+
+def test_a_mark_ends_the_ambiguity() -> None:
+    """Discs with something beside them that no turn and no shift brings to itself."""
+    values = discs(SIZE) + blob(SIZE)
+    start = found(image(noisy(values, 1)), turned(image(noisy(values, 2)), TURN, SHIFT), QUICK)
+    assert corner_error(start, TURN, SHIFT, image(values).grid) < 4.0
+    assert start.report.word == "unique"
 
 
 def test_the_same_search_gives_the_same_numbers() -> None:
