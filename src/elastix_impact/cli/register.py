@@ -19,7 +19,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         type=Path,
         action="append",
         metavar="MAP",
-        help="parameter map; -p again: next stage",
+        help="parameter map, or what `presets show` printed; -p again: next stage",
     )
     add(
         "--preset",

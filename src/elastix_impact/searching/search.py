@@ -31,6 +31,9 @@ the diagonal of the moving one, which bounds what a turned slab needs."""
 BEATS_HEADER = 0.1
 """By how much a pose's agreement must exceed the headers' pose's to be taken, ..."""
 
+PLAINLY_BEATS_HEADER = 0.2
+"""... if it is ambiguous itself: where the headers' pose is plainly wrong, one of several poses is better; ..."""
+
 AMBIGUOUS = 0.05
 """... and the lead over the runner-up below which the start is ambiguous."""
 
@@ -183,13 +186,14 @@ def _rivals(
 
 
 def _beats_header(agreement: Agreement, start: int, lead: float | None, *, refined_too: bool) -> bool:
-    """Whether `start` leads the headers' pose clearly, if need be also as refined, and is not ambiguous itself.
+    """Whether `start` leads the headers' pose clearly, if need be also as refined; plainly, if it is ambiguous itself.
 
     A small image a few voxels off does not agree as it lies: what it is refined to must be beaten too.
     """
     headers = [0, 1] if refined_too else [0]
-    is_clear = all(agreement.lead(start, k) >= BEATS_HEADER for k in headers)
-    return is_clear and not (lead is not None and lead < AMBIGUOUS and start != 1)
+    is_ambiguous = lead is not None and lead < AMBIGUOUS and start != 1
+    least = PLAINLY_BEATS_HEADER if is_ambiguous else BEATS_HEADER
+    return all(agreement.lead(start, k) >= least for k in headers)
 
 
 def _found(poses: Poses, k: int, scores: list[float]) -> FoundPose:

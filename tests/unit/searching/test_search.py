@@ -73,6 +73,16 @@ def test_what_looks_alike_is_called_ambiguous_however_its_header_lies(
     assert start.report.lead < 0.05
 
 
+def test_headers_that_are_plainly_wrong_are_left_for_one_of_two_poses_that_look_alike() -> None:
+    """A body that a half turn about z brings to itself, a quarter turn away from both of its poses."""
+    values = torch.maximum(blob(SIZE), blob(SIZE).flip(-1, -2))
+    fixed, turn, still = image(noisy(values, 1)), (0.0, 0.0, 80.0), (0.0, 0.0, 0.0)
+    start = found(fixed, turned(image(noisy(values, 2)), turn, still), QUICK)
+    assert start.report.word == "ambiguous"
+    assert not start.report.header_kept
+    assert min(corner_error(start, (0.0, 0.0, angle), still, fixed.grid) for angle in (80.0, -100.0)) < 4.0
+
+
 def test_a_mark_ends_the_ambiguity() -> None:
     """Discs with something beside them that no turn and no shift brings to itself."""
     values = discs(SIZE) + blob(SIZE)
