@@ -48,14 +48,25 @@ def test_inverted_contrast_gets_the_general_preset(tmp_path: Path) -> None:
     assert any("contrasts differ" in reason for reason in found.reasons)
 
 
+def scan(seed: int) -> Image:
+    return replace(body(seed), data=body(seed).data * 10 - 1000)
+
+
 @pytest.mark.slow
-def test_ct_gets_the_general_preset_though_its_contrast_is_one(tmp_path: Path) -> None:
-    scans = [replace(body(seed), data=body(seed).data * 10 - 1000) for seed in (1, 2)]
-    found = recommend(written(tmp_path, "f", scans[0]), written(tmp_path, "m", scans[1]))
+def test_two_cts_of_one_contrast_get_the_preset_for_cts_and_a_word_on_its_model(tmp_path: Path) -> None:
+    found = recommend(written(tmp_path, "f", scan(1)), written(tmp_path, "m", scan(2)))
+    assert found.contrast is not None
+    assert found.contrast.is_one
+    assert found.preset == "ct-ct"
+    assert any("Hounsfield" in reason for reason in found.reasons)
+    assert any("two people" in reason and "models download TS/M730" in reason for reason in found.reasons)
+
+
+def test_ct_and_another_image_get_the_general_preset_though_their_contrast_is_one(tmp_path: Path) -> None:
+    found = recommend(written(tmp_path, "f", scan(1)), written(tmp_path, "m", body(2)))
     assert found.contrast is not None
     assert found.contrast.is_one
     assert found.preset == "general"
-    assert any("Hounsfield" in reason for reason in found.reasons)
 
 
 def test_pictures_get_the_general_preset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,6 +27,7 @@ LEAST_PLACES = 500
 """Fewer places that both images see say nothing of their contrasts."""
 
 RIGID = "if it is one head or bone that can't deform, take rigid"
+TWO_PEOPLE = f"if they are CTs of two people, or TS/M730 can't be fetched (`models download TS/M730`), take {DEFAULT}"
 """What no image tells."""
 
 
@@ -89,10 +90,19 @@ def recommend(fixed: Path, moving: Path) -> Recommendation:
     if facts.overlaps_little:
         reasons.append("they are cropped differently: no affine stage, and a stiff deformation")
     contrast = _contrast(images, facts)
-    is_fine = not any(map(_is_ct, images)) and not facts.overlaps_little
-    name = "mono" if is_fine and contrast is not None and contrast.is_one else DEFAULT
+    is_one = contrast is not None and contrast.is_one and not facts.overlaps_little
+    name = _preset(is_one, number_of_cts=sum(map(_is_ct, images)))
     reasons += [_about_contrast(contrast), f"{name}: {PRESETS[name].title}", RIGID]
+    if name == "ct-ct":
+        reasons.append(TWO_PEOPLE)
     return Recommendation(name, tuple(reasons), contrast, facts.overlap)
+
+
+def _preset(is_one_contrast: bool, number_of_cts: int) -> str:
+    """Local correlation for one contrast; vessels of lungs need what TotalSegmentator's features see in CT."""
+    if not is_one_contrast or number_of_cts == 1:
+        return DEFAULT
+    return "ct-ct" if number_of_cts == 2 else "mono"
 
 
 def _kind(image: Image) -> str:

@@ -1,14 +1,14 @@
 """Local normalised correlation: for images of one modality whose brightness drifts, and for fine deformations."""
 
 from dataclasses import replace
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from elastix_impact.errors import ImageError
-from elastix_impact.geometry.box_sum import box_sum
+from elastix_impact.geometry.box_sum import box_spread, box_sum
 from elastix_impact.geometry.domain import Domain
 from elastix_impact.geometry.image import Image
 from elastix_impact.geometry.lattice_points import LatticePoints
@@ -20,8 +20,9 @@ from .base import AbstractMetric, MetricValue
 from .image_pair import check_orders, image_field
 
 TINY = torch.finfo(torch.float32).tiny
-NOISE = 0.05
-"""Share of an image's variance that a window must have, about, to count: noise on a constant ground has less."""
+NOISE = 0.01
+"""Share of an image's variance that a window must have, about, to count: noise on a constant ground has less, the
+cortex of a brain that floats in its box more."""
 
 
 @final
@@ -49,6 +50,9 @@ class LocalNormalizedCorrelation(AbstractMetric):
         Distance of the lattice's points in mm, at least; no axis is finer than the fixed image.
     radius
         Windows have ``2 * radius + 1`` points per axis.
+    stride
+        They lie around every stride-th point per axis. Windows overlap so much that with 2 of radius 2 little is lost,
+        and their sums cost a quarter.
     moving_order
         Interpolation order of the moving image, 1 to 3; the fixed one is read linearly, once.
 
@@ -70,23 +74,28 @@ class LocalNormalizedCorrelation(AbstractMetric):
         start: AbstractTransform,
         voxel_size: float,
         radius: int,
+        stride: int = 1,
         moving_order: int = 1,
     ) -> None:
         check_orders(1, moving_order)
         device = fixed.data.device
         self._straight = Straightened.of(start)
-        grid = lattice_around(self._straight, fixed.grid, sampling_mask, voxel_size)
+        standardised = _standardised(fixed)
+        shown = _shown(standardised.data) if sampling_mask is None else _shown(standardised.data) & sampling_mask
+        grid = lattice_around(self._straight, fixed.grid, shown, voxel_size, margin=radius)
         if grid is None:
             raise ImageError(
-                "no voxel of the fixed image counts", where=fixed.name, expected="a mask that covers a part of it"
+                "no voxel of the fixed image counts",
+                where=fixed.name,
+                expected="a mask that covers a part of it, and more than one value there",
             )
         self._lattice = LatticePoints.of(grid, fixed.data.dtype, device)
-        self._radius, self._domain = radius, Domain.of(moving.grid, moving_mask, device)
+        self._windows, self._domain = Windows(radius, stride), Domain.of(moving.grid, moving_mask, device)
         places = self._straight.fixed_points(self._lattice.points)
         mask = None if sampling_mask is None else Image(sampling_mask.to(device), fixed.grid)
         self._weights = Domain.of(fixed.grid, mask, device).weights(places)
         self._total = self._weights.sum().clamp_min(1.0)
-        self._fixed = image_field(_standardised(fixed), 1).values(places)[:, 0].view(grid.shape)
+        self._fixed = image_field(standardised, 1).values(places)[:, 0].view(grid.shape)
         self._moving = image_field(_standardised(moving), moving_order)
 
     @property
@@ -100,7 +109,7 @@ class LocalNormalizedCorrelation(AbstractMetric):
         moving_points = self._straight.rest(transform).map_lattice(self._lattice)
         weights = self._weights * self._domain.weights(moving_points)
         moving = self._moving.values(moving_points)[:, 0].view_as(self._fixed)
-        value = _LocalCorrelation.apply(moving, self._fixed, weights.view_as(self._fixed), self._radius)
+        value = _LocalCorrelation.apply(moving, self._fixed, weights.view_as(self._fixed), self._windows)
         return MetricValue(value, weights.sum() / self._total, {})
 
 
@@ -111,7 +120,35 @@ def _standardised(image: Image) -> Image:
     return replace(image, data=torch.where(spread > 0, centred / spread.clamp_min(TINY), 0.0))
 
 
+def _shown(values: Tensor) -> Tensor:
+    """Which voxels of a standardised image show something: not what its first voxel does, the ground around."""
+    return (values - values.flatten()[0]).abs() > NOISE
+
+
 Values = Float[Tensor, "*spatial"]
+
+
+class Windows(NamedTuple):
+    """Boxes of 2 * radius + 1 points per axis around every stride-th point of a lattice."""
+
+    radius: int
+    stride: int
+
+    def sums(self, volumes: Tensor) -> Tensor:
+        """Sums (C, ...) of volumes (C, (z, )y, x) over the windows."""
+        return box_sum(volumes, self.radius, self.stride)
+
+    def spread(self, sums: Tensor, like: Tensor) -> Tensor:
+        """The transpose: volumes (C, (z, )y, x) of the shape of the second argument."""
+        return box_spread(sums, self.radius, self.stride, tuple(like.shape))
+
+    def centres(self, volume: Tensor) -> Tensor:
+        """The points in the middle of the windows."""
+        return volume if self.stride == 1 else volume[(slice(None, None, self.stride),) * volume.ndim]
+
+    def points(self, dimension: int) -> int:
+        """How many points a window has."""
+        return (2 * self.radius + 1) ** dimension
 
 
 class _LocalCorrelation(torch.autograd.Function):
@@ -124,18 +161,18 @@ class _LocalCorrelation(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, moving: Tensor, fixed: Tensor, weights: Tensor, radius: int) -> Tensor:
+    def forward(ctx: Any, moving: Tensor, fixed: Tensor, weights: Tensor, windows: Windows) -> Tensor:
         f, m = fixed * weights, moving * weights
-        sums = box_sum(torch.stack([weights, f, m, f * fixed, m * moving, f * moving]), radius)
+        sums = windows.sums(torch.stack([weights, f, m, f * fixed, m * moving, f * moving]))
         count = sums[0].clamp_min(1.0)
         f_mean, m_mean, ff, mm, fm = sums[1:] / count
         ff, mm, fm = (ff - f_mean * f_mean).clamp_min(0), (mm - m_mean * m_mean).clamp_min(0), fm - f_mean * m_mean
-        whole = (weights > 0) & (count * 2 >= (2 * radius + 1) ** fixed.ndim)
+        whole = (windows.centres(weights) > 0) & (count * 2 >= windows.points(fixed.ndim))
         counts = whole * (ff * ff / (ff * ff + NOISE**2))
         denominator = ff * mm + NOISE**2
         share = counts / counts.sum().clamp_min(TINY)
         ctx.save_for_backward(moving, fixed, weights, f_mean, m_mean, ff, fm, denominator, share / count)
-        ctx.radius = radius
+        ctx.windows = windows
         return -(fm * fm / denominator * share).sum()
 
     @staticmethod
@@ -144,5 +181,5 @@ class _LocalCorrelation(torch.autograd.Function):
         moving, fixed, weights, f_mean, m_mean, ff, fm, denominator, share = ctx.saved_tensors
         a = 2 * share * fm / denominator
         b = a * fm * ff / denominator
-        of_f, of_m, constant = box_sum(torch.stack([a, b, b * m_mean - a * f_mean]), ctx.radius)
+        of_f, of_m, constant = ctx.windows.spread(torch.stack([a, b, b * m_mean - a * f_mean]), fixed)
         return -gradients[0] * weights * (fixed * of_f - moving * of_m + constant), None, None, None

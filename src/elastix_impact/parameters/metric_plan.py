@@ -71,10 +71,11 @@ class CorrelationPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class LocalCorrelationPlan:
-    """LocalNormalizedCorrelation: `voxel_size` mm of its lattice, `radius` of its windows in voxels of the lattice."""
+    """LocalNormalizedCorrelation: `voxel_size` mm of its lattice, `radius` and `stride` of its windows in voxels."""
 
     voxel_size: float
     radius: int
+    stride: int
 
 
 @dataclass(frozen=True, kw_only=True)

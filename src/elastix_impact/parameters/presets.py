@@ -9,10 +9,7 @@ from string import Template
 from typing import final
 
 LEVELS_MM = (4, 2, 1)
-"""Voxel sizes of the three levels, as multiples of the finest, and ..."""
-
-LATTICE_LEVELS = (2, 1)
-"""... those of the preset mono, whose windows would see too much at a coarser one."""
+"""Voxel sizes of the three levels, as multiples of the finest."""
 
 MOST_VOXELS = {2: 512, 3: 160}
 """Voxels along the longest side at the last level, per dimension."""
@@ -39,7 +36,7 @@ FEATURES, WEAK_FEATURES = 0.4, 0.2
 """Weight of MIND beside mutual information; the second where the images overlap little, and for pictures, whose stains
 differ: edges that only one image has mislead."""
 
-MOST_LATTICE_POINTS = {2: 512, 3: 120}
+MOST_LATTICE_POINTS = {2: 512, 3: 160}
 """Points along the longest side, at the last level, of the lattice on which the preset mono compares, per dimension."""
 
 FINE_SPACING = 2
@@ -184,27 +181,28 @@ def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
 
 
 def _numbers(facts: PairFacts, stage: str) -> dict[str, str]:
-    dimension, levels, voxel = len(facts.fixed_spacing), LEVELS_MM, facts.finest_voxel
+    dimension, voxel = len(facts.fixed_spacing), facts.finest_voxel
     spacing, bending = facts.grid_spacing, facts.bending
     if stage == "mono":
-        levels, voxel = LATTICE_LEVELS, facts.lattice_voxel
+        voxel = facts.lattice_voxel
         spacing = FINE_SPACING * voxel
         bending = FINE_BENDING * spacing**2
-    sizes = [voxel * level for level in levels]
-    coarse, middle, fine = (_row([voxel * level] * dimension) for level in LEVELS_MM)
+    sizes = [voxel * level for level in LEVELS_MM]
+    coarse, middle, fine = (_row([size] * dimension) for size in sizes)
     return {
         "dimension": str(dimension),
         "fixed_schedule": _row([factor for size in sizes for factor in _factors(size, facts.fixed_spacing)]),
         "moving_schedule": _row([factor for size in sizes for factor in _factors(size, facts.moving_spacing)]),
         "default_pixel_value": f"{facts.lowest_intensity:g}",
         "grid_spacing": _row([spacing] * dimension),
-        "grid_schedule": _row([level for level in levels for _ in range(dimension)]),
-        "resolutions": str(len(levels)),
+        "grid_schedule": _row([level for level in LEVELS_MM for _ in range(dimension)]),
+        "resolutions": str(len(LEVELS_MM)),
         "step": f"{voxel:g}",
         "bending": f"{bending:.2g}",
         "image_weight": f"{facts.features_weight if stage == 'mind' else 1:g}",
         "optimizer": "Adam" if stage == "mono" else "AdaptiveStochasticGradientDescent",
         "rate": f"{RATE * spacing:.2g}",
+        "repeat": '"false" "false" "true"' if stage == "mono" else '"true"',
         "whole": _row([0] * dimension),
         "lattice": _row(sizes),
         "coarse": coarse, "middle": middle, "fine": fine,

@@ -85,7 +85,7 @@ def build_metric(term: TermPlan, images: LevelImages, context: MetricContext) ->
         case LocalCorrelationPlan():
             return LocalNormalizedCorrelation(
                 *pair, sampling_mask=images.sampling_mask, start=context.start,
-                voxel_size=plan.voxel_size, radius=plan.radius, moving_order=order,
+                voxel_size=plan.voxel_size, radius=plan.radius, stride=plan.stride, moving_order=order,
             )  # fmt: skip
         case HistogramPlan():
             numbers = asdict(plan)

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from elastix_impact.geometry.grid import Grid
-from elastix_impact.geometry.masks import index_box
 from elastix_impact.typing import Points
 
 from .affine import AffineTransform
@@ -56,7 +55,9 @@ class Straightened:
         return self.inverse.to(points.dtype, points.device).map_points(points)
 
 
-def lattice_around(straight: Straightened, fixed: Grid, mask: Tensor | None, voxel_size: float) -> Grid | None:
+def lattice_around(
+    straight: Straightened, fixed: Grid, mask: Tensor | None, voxel_size: float, margin: int = 0
+) -> Grid | None:
     """The grid, along the fixed image's axes, between both parts of a transform, that covers what counts.
 
     Parameters
@@ -65,16 +66,18 @@ def lattice_around(straight: Straightened, fixed: Grid, mask: Tensor | None, vox
         The fixed image's grid, and which of its voxels count (bool on it), or None for all.
     voxel_size
         Distance of its voxels in mm, at least; no axis is finer than `fixed`.
+    margin
+        Voxels of the lattice that are added on all sides.
 
     Returns
     -------
     Grid or None
         None if no voxel counts.
     """
-    corners = _corners(fixed, mask)
-    if corners is None:
+    ends = _ends_of_lines(torch.ones(fixed.shape, dtype=torch.bool) if mask is None else mask)
+    if len(ends) == 0:
         return None
-    world = fixed.to_world(corners)
+    world = fixed.to_world(ends)
     if straight.linear is not None:
         world = straight.linear.map_points(world)
     axes = torch.tensor(fixed.direction, dtype=torch.float64)
@@ -82,16 +85,21 @@ def lattice_around(straight: Straightened, fixed: Grid, mask: Tensor | None, vox
     low, lengths = along.amin(0), (along.amax(0) - along.amin(0)).tolist()
     spacing = [max(voxel_size, s) for s in fixed.spacing]
     size = tuple(int(length / step + 1e-6) + 1 for length, step in zip(lengths, spacing))
-    slack = torch.tensor([length - (n - 1) * step for length, n, step in zip(lengths, size, spacing)])
-    return Grid(size, tuple(spacing), tuple((axes @ (low + slack.double() / 2)).tolist()), fixed.direction)
+    slack = torch.tensor([length - (n - 1) * step for length, n, step in zip(lengths, size, spacing)]).double() / 2
+    added = torch.tensor([margin * step for step in spacing], dtype=torch.float64)
+    wide = tuple(n + 2 * margin for n in size)
+    return Grid(wide, tuple(spacing), tuple((axes @ (low + slack - added)).tolist()), fixed.direction)
 
 
-def _corners(grid: Grid, mask: Tensor | None) -> Tensor | None:
-    """Continuous indices (2**D, D) of the corners of the box of voxels that count; None if none does."""
-    bounds = [(0.0, n - 1.0) for n in grid.size]
-    if mask is not None:
-        box = index_box(mask)
-        if box is None:
-            return None
-        bounds = [(float(first), float(last)) for first, last in zip(*box)][::-1]
-    return torch.cartesian_prod(*(torch.tensor(pair, dtype=torch.float64) for pair in bounds))
+def _ends_of_lines(mask: Tensor) -> Points:
+    """Indices (N, D), float64, of the first and last voxel that counts on each line along x.
+
+    A linear map takes the outermost of all voxels from among them.
+    """
+    lines = mask.flatten(0, -2).cpu()
+    number = torch.arange(lines.shape[1]).expand_as(lines)
+    counts = lines.any(1)
+    first = torch.where(lines, number, lines.shape[1]).amin(1)[counts]
+    last = torch.where(lines, number, -1).amax(1)[counts]
+    others = torch.cartesian_prod(*(torch.arange(n) for n in mask.shape[:-1])).reshape(len(lines), -1)[counts].flip(1)
+    return torch.cat([torch.cat([x.unsqueeze(1), others], dim=1) for x in (first, last)]).double()

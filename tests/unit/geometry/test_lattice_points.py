@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from elastix_impact.geometry.box_sum import box_sum
+from elastix_impact.geometry.box_sum import box_spread, box_sum
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.lattice_points import LatticePoints, is_parallel, spline_on_lattice
 from transform_samples import TURNED, turned_spline
@@ -64,3 +64,17 @@ def test_box_sums_are_pooling_without_division(dimension, radius, generator) -> 
     (got,) = torch.autograd.grad((box_sum(volumes, radius) * weights).sum(), volumes)
     (wanted,) = torch.autograd.grad((expected * weights).sum(), volumes)
     torch.testing.assert_close(got, wanted)
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize(("radius", "stride"), [(1, 2), (2, 2), (2, 3), (1, 4), (2, 1)])
+def test_boxes_around_some_voxels_are_some_of_the_boxes_and_spreading_is_the_transpose(
+    dimension, radius, stride, generator
+) -> None:
+    volumes = torch.rand(2, *(11, 8, 9)[:dimension], generator=generator, dtype=torch.float64)
+    sums = box_sum(volumes, radius, stride)
+    some = (slice(None), *(slice(None, None, stride),) * dimension)
+    torch.testing.assert_close(sums, box_sum(volumes, radius)[some])
+    weights = torch.rand(sums.shape, generator=generator, dtype=torch.float64)
+    spread = box_spread(weights, radius, stride, tuple(volumes.shape[1:]))
+    torch.testing.assert_close((spread * volumes).sum(), (weights * sums).sum())

@@ -23,6 +23,13 @@ def inner_nodes(transform: BSplineTransform) -> torch.Tensor:
     return transform.grid.to_world(torch.lerp(index_points[inner], last.double() / 2, 1e-8))
 
 
+def middles_of_cells(transform: BSplineTransform) -> torch.Tensor:
+    """World points halfway between control points, of the cells for which the spline has all its control points."""
+    index_points = transform.grid.index_points() + 0.5
+    inner = ((index_points > 1) & (index_points < torch.tensor(transform.grid.size) - 2)).all(1)
+    return transform.grid.to_world(index_points[inner])
+
+
 def affine(dimension: int) -> AffineTransform:
     matrix = torch.eye(dimension, dtype=torch.float64) * 1.1
     return AffineTransform(torch.cat([matrix.flatten(), torch.ones(dimension).double()]), (0.0,) * dimension)
@@ -48,11 +55,23 @@ def test_bending_energy_is_that_of_the_second_derivatives(dimension, order, gene
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_folding_is_that_of_the_determinants(dimension, generator) -> None:
     transform = turned_spline(dimension, 3, 20.0, generator)
-    determinants = torch.linalg.det(transform.spatial_jacobian(inner_nodes(transform)))
-    expected = (1 - determinants / 0.4).clamp_min(0).square().mean()
+    expected = torch.zeros((), dtype=torch.float64)
+    for places in (inner_nodes(transform), middles_of_cells(transform)):
+        determinants = torch.linalg.det(transform.spatial_jacobian(places))
+        assert 0 < int((determinants < 0.4).sum()) < len(determinants)
+        expected += (1 - determinants / 0.4).clamp_min(0).square().mean()
     measured = FoldingPenalty(transform, 0.4).evaluate(transform, NO_POINTS)
-    assert 0 < int((determinants < 0.4).sum()) < len(determinants)
     torch.testing.assert_close(measured.value, expected, rtol=1e-5, atol=0)
+
+
+def test_a_fold_between_control_points_is_seen(generator) -> None:
+    """At control points 1 + du/dx is 1 there, in the middle of the cell it is negative."""
+    grid = turned_spline(2, 3, 0.0, generator).grid
+    rows = torch.zeros(2, *grid.shape, dtype=torch.float64)
+    rows[0, :, 3::2] = 3 * grid.spacing[0]  # back and forth from one to the next: no slope at the control points
+    transform = BSplineTransform(rows.flatten(), grid, 3)
+    assert bool((torch.linalg.det(transform.spatial_jacobian(middles_of_cells(transform))) < 0.3).any())
+    assert float(FoldingPenalty(transform, 0.3).evaluate(transform, NO_POINTS).value) > 0
 
 
 @pytest.mark.parametrize("make", [LatticeBendingEnergy, lambda start: FoldingPenalty(start, 0.3)])

@@ -40,6 +40,11 @@ METRIC_PARAMETERS: tuple[Parameter, ...] = (
         "elastix's).",
     ),
     _metric(
+        name="LocalCorrelationStride", kind="int", default="1", minimum=1,
+        help="These windows lie around every so many-th of these points per axis: 2 costs a quarter of the sums (ours, "
+        "not elastix's).",
+    ),
+    _metric(
         name="BendingEnergyAtControlPoints", kind="bool", default="false",
         help="Whether TransformBendingEnergyPenalty is the mean over all control points instead of over samples: "
         "cheaper, and without noise (ours, not elastix's).",

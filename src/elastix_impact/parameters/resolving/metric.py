@@ -29,6 +29,7 @@ def resolve_metric(reader: Reader, kind: MetricKind, level: int, dimension: int)
             return LocalCorrelationPlan(
                 voxel_size=reader.number("LocalCorrelationVoxelSize", level),
                 radius=reader.integer("LocalCorrelationRadius", level),
+                stride=reader.integer("LocalCorrelationStride", level),
             )
         case "Mattes" | "Normalized":
             bins = reader.integer("NumberOfHistogramBins", level)
