@@ -7,8 +7,6 @@ per seed; the preset `rigid` registers it, and NumPy and SimpleITK judge after u
 import argparse
 import json
 import math
-import resource
-import subprocess
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,14 +18,20 @@ from scipy.spatial.transform import Rotation
 from elastix_impact.parameters.presets import PRESETS
 from elastix_impact.runs.presets import facts_of, write_preset
 
-from .peers.judge import Grid, read_points
+from .peers.engines import OURS
+from .peers.judge import Grid, landmarks, reference_points, through
 from .peers.pairs import DATA, PAIRS, Pair
+from .peers.process import measured
 from .verdicts import FOR_THE_JUDGE
 
 NAMES = ("ms_t1", "ms_t2", "ms_flair", "epi", "abdomen", "thigh_035", "thigh_002", "kidney")
 
 NEAR_MM, NEAR_DEGREES = 15.0, 10.0
 """A pose is found if it lies so near that of the unturned image, or the rigid motion fitted to the truth."""
+
+
+LIMIT = 600
+"""CPU seconds that a registration may take."""
 
 
 @dataclass(frozen=True)
@@ -101,33 +105,18 @@ def write_turned(image: sitk.Image, turn: Rigid, path: Path) -> None:
 
 def truth_of(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     """Places in the fixed image and where they truly lie in the moving one, (n, d), mm."""
-    files = [DATA / name for name in pair.truth.files]
     if pair.truth.kind == "points":
-        images = [sitk.ReadImage(str(DATA / name)) for name in (pair.fixed, pair.moving)]
-        fixed, moving = (read_points(file, image) for file, image in zip(files, images))
-        n = min(len(fixed), len(moving))
-        return fixed[:n], moving[:n]
-    if pair.truth.kind == "labels":
-        centres = [_centroids(sitk.ReadImage(str(file))) for file in files]
-        common = sorted(set(centres[0]) & set(centres[1]))
-        return np.array([centres[0][k] for k in common]), np.array([centres[1][k] for k in common])
-    mask, *chain = pair.truth.region
-    image = sitk.ReadImage(str(DATA / mask))
-    points = Grid.of(image).points(np.argwhere(sitk.GetArrayFromImage(image) > 0)[::997, ::-1])
-    for name in chain:
-        points = through(DATA / name, points)
-    return points, through(files[0], points)
+        return landmarks(pair)
+    if pair.truth.kind == "reference":
+        return reference_points(pair, every=997)
+    centres = [_centroids(sitk.ReadImage(str(DATA / name))) for name in pair.truth.files]
+    common = sorted(set(centres[0]) & set(centres[1]))
+    return np.array([centres[0][k] for k in common]), np.array([centres[1][k] for k in common])
 
 
 def _centroids(image: sitk.Image) -> dict[int, np.ndarray]:
     values, grid = sitk.GetArrayFromImage(image), Grid.of(image)
     return {int(k): grid.points(np.argwhere(values == k)[:, ::-1]).mean(axis=0) for k in np.unique(values[values > 0])}
-
-
-def through(file: Path, points: np.ndarray) -> np.ndarray:
-    """Points carried by the ITK transform in a file."""
-    transform = sitk.ReadTransform(str(file))
-    return np.array([transform.TransformPoint(point) for point in points.tolist()])
 
 
 def fitted(points: np.ndarray, others: np.ndarray) -> Rigid:
@@ -150,10 +139,7 @@ def registered(pair: Pair, seed: int, folder: Path) -> tuple[Rigid, Rigid, float
     path.write_text(path.read_text() + FOR_THE_JUDGE)
     words = ["register", "-f", str(DATA / pair.fixed), "-m", str(moving), "-p", str(path), "-o", str(folder / "out")]
     words += ["--threads", "1", "--device", "cpu", "--seed", "1", "--no-evaluation", "--quiet"]
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-m", "elastix_impact", *words], check=True, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    seconds = measured([*OURS, *words], folder / "run.log", threads=1, limit=LIMIT).cpu_s
     record = json.loads((folder / "out" / "registration.json").read_text(encoding="utf-8"))
     corners = np.vstack([np.zeros(image.GetDimension()), np.eye(image.GetDimension()) * 100])
     pose = fitted(corners, through(folder / "out" / "TransformParameters.0.tfm", corners))
@@ -207,7 +193,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="turns of each pair (default: 3)")
     arguments = parser.parse_args()
     sys.stdout.write(f"{HEAD}\n")
-    rows = [row for name in arguments.pairs for row in rows_of(name, arguments.seeds, arguments.folder)]
+    rows = [row for name in arguments.pairs for row in rows_of(name, arguments.seeds, arguments.folder.resolve())]
     text = "\n".join([HEAD, *map(line_of, rows)])
     (arguments.folder / "turns.md").write_text(text + "\n", encoding="utf-8")
     (arguments.folder / "turns.json").write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")

@@ -129,24 +129,36 @@ def _labels(pair: Pair, field: np.ndarray, grid: Grid) -> dict[str, float]:
 
 def _points(pair: Pair, field: np.ndarray, grid: Grid) -> dict[str, float]:
     """Mean landmark error."""
+    fixed, moving = landmarks(pair)
+    unit = sitk.ReadImage(str(DATA / pair.fixed)).GetSpacing()[0] if pair.truth.unit == "px" else 1.0
+    return {"tre": float(np.linalg.norm(moved(field, grid, fixed) - moving, axis=1).mean() / unit)}
+
+
+def landmarks(pair: Pair) -> tuple[np.ndarray, np.ndarray]:
+    """Those of the fixed and of the moving image that have a partner, (n, d), LPS mm."""
     images = [sitk.ReadImage(str(DATA / name)) for name in (pair.fixed, pair.moving)]
     fixed, moving = (read_points(DATA / file, image) for file, image in zip(pair.truth.files, images))
     n = min(len(fixed), len(moving))
-    unit = images[0].GetSpacing()[0] if pair.truth.unit == "px" else 1.0
-    return {"tre": float(np.linalg.norm(moved(field, grid, fixed[:n]) - moving[:n], axis=1).mean() / unit)}
+    return fixed[:n], moving[:n]
 
 
 def _reference(pair: Pair, field: np.ndarray, grid: Grid) -> dict[str, float]:
     """Mean distance to a reference transform, over a mask that a chain of transforms brings to the fixed image."""
-    truth = sitk.ReadTransform(str(DATA / pair.truth.files[0]))
+    points, there = reference_points(pair, every=101)
+    return {"tre": float(np.linalg.norm(moved(field, grid, points) - there, axis=1).mean())}
+
+
+def reference_points(pair: Pair, every: int) -> tuple[np.ndarray, np.ndarray]:
+    """Every so many-th voxel of the mask as a point of the fixed image, and where the reference has it; (n, d), mm."""
     mask, *chain = pair.truth.region
     image = sitk.ReadImage(str(DATA / mask))
-    indices = np.argwhere(sitk.GetArrayFromImage(image) > 0)[::101, ::-1]
-    points = Grid.of(image).points(indices)
+    points = Grid.of(image).points(np.argwhere(sitk.GetArrayFromImage(image) > 0)[::every, ::-1])
     for name in chain:
-        points = _through(sitk.ReadTransform(str(DATA / name)), points)
-    return {"tre": float(np.linalg.norm(moved(field, grid, points) - _through(truth, points), axis=1).mean())}
+        points = through(DATA / name, points)
+    return points, through(DATA / pair.truth.files[0], points)
 
 
-def _through(transform: sitk.Transform, points: np.ndarray) -> np.ndarray:
+def through(file: Path, points: np.ndarray) -> np.ndarray:
+    """Points, (n, d), carried by the ITK transform in a file."""
+    transform = sitk.ReadTransform(str(file))
     return np.array([transform.TransformPoint(point) for point in points.tolist()])

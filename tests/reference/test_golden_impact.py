@@ -16,6 +16,7 @@ from elastix_impact.metrics.impact.distances import DISTANCES
 from elastix_impact.parameters.resolve import plan_or_raise
 from elastix_impact.parameters.text import parse_parameter_text
 from elastix_impact.registration.register import register
+from slow_cases import slow_marked
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
 VALUES = json.loads((GOLDEN / "values.json").read_text()) if GOLDEN.is_dir() else {}
@@ -62,9 +63,7 @@ SLOW = {"jacobian3d_two_layers_L2"}
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=pytest.mark.slow) if case in SLOW else case for case in sorted(VALUES)]
-)
+@pytest.mark.parametrize("case", slow_marked(sorted(VALUES), SLOW))
 def test_value_and_derivative_agree_with_the_reference(shared, case):
     value, transform = _run(case, shared / "golden")
     assert value == pytest.approx(VALUES[case]["value"], rel=1e-3)

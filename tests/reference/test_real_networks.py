@@ -17,6 +17,7 @@ from elastix_impact.runs.run_case import run_case
 from elastix_impact.transforms.resample import resample
 from elastix_impact.zoo.load import load_model
 from obelisk_unet import LAYERS, trained_obelisk_unet
+from slow_cases import slow_marked
 from small_case import registered_with_lines
 
 pytestmark = [
@@ -63,9 +64,7 @@ REAL = {
 """File, strides of its layers, their channels."""
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "MeshNet" else name for name in REAL]
-)
+@pytest.mark.parametrize("name", slow_marked(REAL, {"MeshNet"}))
 def test_real_networks_are_inspected_verified_and_used(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from elastix_impact.cli.main import main
 from nnunet_folder import write_folder
 from published_weights import anatomix, dinov2, hiera, of_dinov2_authors, of_sam_authors, saved
+from slow_cases import slow_marked
 from small_case import registered_with_lines
 
 Exporter = Callable[[Path], list[str]]
@@ -82,9 +83,7 @@ SLOW = {"Anatomix"}
 """Takes minutes."""
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in FAMILIES]
-)
+@pytest.mark.parametrize("name", slow_marked(FAMILIES, SLOW))
 def test_from_weights_to_a_registration(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     family, weights = FAMILIES[name]
     model = tmp_path / "model.pt"

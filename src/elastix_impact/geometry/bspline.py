@@ -5,6 +5,7 @@ A lattice of control points carries D coefficients per node; the displacement at
 Unser, "Splines: a perfect fit for signal and image processing", IEEE SPM 1999; Rueckert et al., IEEE TMI 1999.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, final
@@ -220,3 +221,12 @@ def apply_along(matrix: Float[Tensor, "out in"], values: Float[Tensor, "..."], a
     lines = values.reshape(shape[:axis].numel(), shape[axis], shape[axis + 1 :].numel())
     product = torch.matmul(matrix.to(device=values.device, dtype=values.dtype), lines)
     return product.reshape(*shape[:axis], matrix.shape[0], *shape[axis + 1 :])
+
+
+def apply_per_axis(matrices: Sequence[Tensor], values: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Volumes (C, (z, )y, x) with each axis replaced by its product with a matrix (out, in), in order x, y(, z)."""
+    # one product along x, of which `apply_along` would make one a line
+    values = values @ matrices[0].T
+    for axis, matrix in enumerate(matrices[1:], start=1):
+        values = apply_along(matrix, values, len(matrices) - axis)
+    return values

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from elastix_impact.typing import Points
 
-from .bspline import apply_along
+from .bspline import apply_per_axis
 from .grid import Frame, Grid
 from .kernels import kernel_taps
 
@@ -48,11 +48,7 @@ def spline_on_lattice(
     coefficients. For 400,000 points it takes a hundredth of the time of sums over 64 taps per point.
     """
     matrices = _matrices(control, order, lattice, coefficients.dtype, coefficients.device)
-    # one product along x, of which `apply_along` would make one a line
-    values = coefficients.reshape(-1, *control.shape) @ matrices[0].T
-    for axis, matrix in enumerate(matrices[1:], start=1):
-        values = apply_along(matrix, values, control.dimension - axis)
-    return values.reshape(coefficients.shape[0], -1)
+    return apply_per_axis(matrices, coefficients.reshape(-1, *control.shape)).reshape(coefficients.shape[0], -1)
 
 
 @lru_cache(maxsize=16)

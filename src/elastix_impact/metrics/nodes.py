@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from elastix_impact.errors import InputError
-from elastix_impact.geometry.bspline import apply_along
+from elastix_impact.geometry.bspline import apply_per_axis
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
@@ -68,12 +68,12 @@ def derivative_between_nodes(spline: BSplineTransform, axes: Sequence[int]) -> N
 
 def _derivative(spline: BSplineTransform, axes: Sequence[int], taps: tuple[Taps, ...]) -> Nodes:
     values = spline.coefficients.view(spline.dimension, *spline.grid.shape)
-    for axis, (size, spacing) in enumerate(zip(spline.grid.size, spline.grid.spacing)):
-        times = list(axes).count(axis)
-        matrix = _band(size, taps[times], spacing**-times, values.dtype, values.device)
-        # one product along x, of which `apply_along` would make one a line
-        values = apply_along(matrix, values, spline.dimension - axis) if axis else values @ matrix.T
-    return values
+    orders = [list(axes).count(axis) for axis in range(spline.dimension)]
+    matrices = [
+        _band(size, taps[order], spacing**-order, values.dtype, values.device)
+        for size, spacing, order in zip(spline.grid.size, spline.grid.spacing, orders)
+    ]
+    return apply_per_axis(matrices, values)
 
 
 @lru_cache(maxsize=64)

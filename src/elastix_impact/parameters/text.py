@@ -30,10 +30,7 @@ def read_parameter_map(path: Path) -> RawParameterMap:
     ParameterMapError
         If it is no parameter map at all. Faulty lines are in the map's `faults`.
     """
-    text = _read(path)
-    if Path(path).suffix.lower() == ".toml":
-        return parse_parameter_toml(text, str(path))
-    return parse_parameter_text(text, str(path))
+    return _parsed(_read(path), path)
 
 
 def read_parameter_maps(path: Path) -> tuple[RawParameterMap, ...]:
@@ -41,9 +38,10 @@ def read_parameter_maps(path: Path) -> tuple[RawParameterMap, ...]:
 
     Raises as `read_parameter_map`.
     """
-    lines, starts = _chain(path)
+    text = _read(path)
+    lines, starts = _chain(text)
     if len(starts) == 1:
-        return (read_parameter_map(path),)
+        return (_parsed(text, path),)
     return tuple(
         parse_parameter_text("\n".join(lines[start:end]), str(path), first_line=start + 1)
         for start, end in zip(starts, [*starts[1:], len(lines)])
@@ -52,12 +50,19 @@ def read_parameter_maps(path: Path) -> tuple[RawParameterMap, ...]:
 
 def count_parameter_maps(path: Path) -> int:
     """How many maps `read_parameter_maps` finds in a file; InputError if it can't be read."""
-    return len(_chain(path)[1])
+    return len(_chain(_read(path))[1])
 
 
-def _chain(path: Path) -> tuple[list[str], list[int]]:
-    """The lines of a file, and where maps begin among them."""
-    lines = _LINE_END.split(_read(path))
+def _parsed(text: str, path: Path) -> RawParameterMap:
+    """The one map in the text of a file."""
+    if Path(path).suffix.lower() == ".toml":
+        return parse_parameter_toml(text, str(path))
+    return parse_parameter_text(text, str(path))
+
+
+def _chain(text: str) -> tuple[list[str], list[int]]:
+    """The lines of a text, and where maps begin among them."""
+    lines = _LINE_END.split(text)
     starts = [number for number, line in enumerate(lines) if MAP_BEGINS.fullmatch(line.rstrip())]
     return lines, starts if starts[:1] == [0] else [0]
 

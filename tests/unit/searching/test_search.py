@@ -93,8 +93,7 @@ def test_a_mark_ends_the_ambiguity() -> None:
 
 def test_the_same_search_gives_the_same_numbers() -> None:
     fixed, moving = image(noisy(blob(SIZE), 1)), turned(image(noisy(blob(SIZE), 2)), (0.0, 0.0, 90.0), (0.0, 0.0, 0.0))
-    settings = SearchSettings(48, 4.0, 0.5, 3)
-    first, second = found(fixed, moving, settings), found(fixed, moving, settings)
+    first, second = found(fixed, moving, QUICK), found(fixed, moving, QUICK)
     assert first.translation == second.translation
     assert torch.equal(first.rotation, second.rotation)
     assert first.report == second.report
@@ -118,9 +117,7 @@ def test_only_what_the_masks_cover_is_compared() -> None:
     values[4:20, 4:20, 34:48] = 10.0
     other[4:20, 8:28, 3:18] = 10.0
     fixed, moving = image(noisy(values, 1)), image(noisy(other, 2))
-    start = search(
-        fixed, moving, SearchSettings(48, 4.0, 0.5, 3), Image(masks[0], fixed.grid), Image(masks[1], moving.grid)
-    )
+    start = search(fixed, moving, QUICK, Image(masks[0], fixed.grid), Image(masks[1], moving.grid))
     assert start.report.start.angle < 4
     assert start.translation == pytest.approx((42.0, 0.0, 0.0), abs=3.0)
 
