@@ -78,7 +78,7 @@ def test_list_and_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "Did you mean rigid?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["general", "mono", "rigid"])
+@pytest.mark.parametrize("name", ["general", "mono", "inter-subject", "rigid"])
 def test_what_show_prints_is_a_chain_that_can_be_run(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

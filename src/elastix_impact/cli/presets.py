@@ -29,7 +29,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     show.add_argument("name", metavar="NAME", help="one of `presets list`")
     show.add_argument("-f", "--fixed", type=Path, metavar="IMAGE", help="fixed image")
     show.add_argument("-m", "--moving", type=Path, metavar="IMAGE", help="moving image (default: the fixed image)")
-    show.add_argument("--to", type=Path, metavar="DIR", help="write the maps and their MIND model there instead")
+    show.add_argument("--to", type=Path, metavar="DIR", help="write the maps there instead")
     show.set_defaults(run=run_show)
     advice = actions.add_parser("recommend", help="the preset for a pair of images", description=RECOMMEND)
     advice.add_argument("-f", "--fixed", type=Path, metavar="IMAGE", required=True, help="fixed image")

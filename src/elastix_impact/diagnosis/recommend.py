@@ -28,6 +28,7 @@ LEAST_PLACES = 500
 
 RIGID = "if it is one head or bone that can't deform, take rigid"
 TWO_PEOPLE = f"if they are CTs of two people, or TS/M730 can't be fetched (`models download TS/M730`), take {DEFAULT}"
+TWO_CONTRASTS_OF_TWO_PEOPLE = "if they are of two people, take inter-subject"
 """What no image tells."""
 
 
@@ -95,6 +96,8 @@ def recommend(fixed: Path, moving: Path) -> Recommendation:
     reasons += [_about_contrast(contrast), f"{name}: {PRESETS[name].title}", RIGID]
     if name == "ct-ct":
         reasons.append(TWO_PEOPLE)
+    if contrast is not None and not contrast.is_one:
+        reasons.append(TWO_CONTRASTS_OF_TWO_PEOPLE)
     return Recommendation(name, tuple(reasons), contrast, facts.overlap)
 
 

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from string import Template
-from typing import final
+from typing import NamedTuple, final
 
 LEVELS_MM = (4, 2, 1)
 """Voxel sizes of the three levels, as multiples of the finest."""
+
+LATTICE_LEVELS = (2, 1)
+"""The same of the two levels of the stage lattice."""
 
 MOST_VOXELS = {2: 512, 3: 160}
 """Voxels along the longest side at the last level, per dimension."""
@@ -48,6 +51,15 @@ FINE_BENDING = 0.12
 RATE = 0.15
 """First step of the preset mono's optimiser in units of the control points' distance."""
 
+MOST_POINTS_BETWEEN_PEOPLE = {2: 240, 3: 120}
+"""Points along the longest side, at the last level, of the lattice of the preset inter-subject, per dimension."""
+
+RATES_BETWEEN_PEOPLE = (0.5, 0.1)
+"""First steps of its optimiser at each level in units of the control points' distance, ..."""
+
+BENDING_BETWEEN_PEOPLE = 0.42
+"""... and its weight of the bending energy in units of that distance squared, before it grows."""
+
 LINEAR = ("rigid", "affine")
 """The stages without a deformation."""
 
@@ -79,6 +91,9 @@ PRESETS: dict[str, Preset] = {
                ("rigid", "affine", "mind")),
         Preset("mono", "one modality and contrast, two people or one: rigid, affine, then a fine deformation by local "
                "correlation", ("rigid", "affine", "mono")),
+        Preset("inter-subject", "two people, two modalities: rigid, affine, then a deformation by MIND "
+               "on a whole lattice",
+               ("rigid", "affine", "lattice")),
         Preset("ct-ct", "CT and CT of one person: rigid, then a deformation by TotalSegmentator's features",
                ("rigid", "ct_ct"), ("TS/M730",), (3,)),
         Preset("ct-cbct", "CT and cone-beam CT: rigid, then IMPACT's authors' choice, Jacobian mode",
@@ -126,18 +141,13 @@ class PairFacts:
     @property
     def finest_voxel(self) -> float:
         """Voxel size in mm at the last level: the image's own, or coarser as `MOST_VOXELS` says."""
-        return self._voxel(FEW_VOXELS if self.overlaps_little else MOST_VOXELS)
+        return self.voxel(FEW_VOXELS if self.overlaps_little else MOST_VOXELS)
 
     @property
     def grid_spacing(self) -> float:
         """Distance of control points in mm at the last level."""
         most = FEW_CONTROL_POINTS if self.overlaps_little else MOST_CONTROL_POINTS
         return max(GRID_SPACING_VOXELS * self.finest_voxel, float(f"{self.longest_extent / most:.2g}"))
-
-    @property
-    def lattice_voxel(self) -> float:
-        """Distance in mm of the points that the preset mono compares at the last level."""
-        return self._voxel(MOST_LATTICE_POINTS)
 
     @property
     def bending(self) -> float:
@@ -150,7 +160,7 @@ class PairFacts:
         """Weight of MIND beside mutual information."""
         return WEAK_FEATURES if self.overlaps_little or len(self.fixed_spacing) == 2 else FEATURES
 
-    def _voxel(self, most: dict[int, int]) -> float:
+    def voxel(self, most: dict[int, int]) -> float:
         """The fixed image's voxel size in mm, or coarser so that the longest side has at most so many."""
         return float(f"{max(min(self.fixed_spacing), self.longest_extent / most[len(self.fixed_spacing)]):.2g}")
 
@@ -181,33 +191,57 @@ def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
 
 
 def _numbers(facts: PairFacts, stage: str) -> dict[str, str]:
-    dimension, voxel = len(facts.fixed_spacing), facts.finest_voxel
-    spacing, bending = facts.grid_spacing, facts.bending
-    if stage == "mono":
-        voxel = facts.lattice_voxel
-        spacing = FINE_SPACING * voxel
-        bending = FINE_BENDING * spacing**2
-    sizes = [voxel * level for level in LEVELS_MM]
-    coarse, middle, fine = (_row([size] * dimension) for size in sizes)
+    dimension, deformation = len(facts.fixed_spacing), _deformation(facts, stage)
+    lattice = [deformation.voxel * level for level in deformation.levels]
+    sizes = [deformation.voxel] * len(lattice) if stage == "lattice" else lattice
+    rows = [_row([size] * dimension) for size in sizes]
     return {
         "dimension": str(dimension),
         "fixed_schedule": _row([factor for size in sizes for factor in _factors(size, facts.fixed_spacing)]),
         "moving_schedule": _row([factor for size in sizes for factor in _factors(size, facts.moving_spacing)]),
         "default_pixel_value": f"{facts.lowest_intensity:g}",
-        "grid_spacing": _row([spacing] * dimension),
-        "grid_schedule": _row([level for level in LEVELS_MM for _ in range(dimension)]),
-        "resolutions": str(len(LEVELS_MM)),
-        "step": f"{voxel:g}",
-        "bending": f"{bending:.2g}",
+        "grid_spacing": _row([deformation.spacing] * dimension),
+        "grid_schedule": _row([level for level in deformation.levels for _ in range(dimension)]),
+        "resolutions": str(len(sizes)),
+        "step": f"{deformation.voxel:g}",
+        "bending": " ".join(f"{weight:.2g}" for weight in deformation.bending),
         "image_weight": f"{facts.features_weight if stage == 'mind' else 1:g}",
-        "optimizer": "Adam" if stage == "mono" else "AdaptiveStochasticGradientDescent",
-        "rate": f"{RATE * spacing:.2g}",
-        "repeat": '"false" "false" "true"' if stage == "mono" else '"true"',
+        "optimizer": "Adam" if deformation.rates else "AdaptiveStochasticGradientDescent",
+        "rate": " ".join(f"{rate:.2g}" for rate in deformation.rates),
+        "repeat": " ".join(["\"false\""] * (len(sizes) - 1) + ["\"true\""]) if deformation.rates else "\"true\"",
         "whole": _row([0] * dimension),
-        "lattice": _row(sizes),
-        "coarse": coarse, "middle": middle, "fine": fine,
+        "lattice": _row(lattice),
+        "where_both_see": _truth(stage != "lattice"),
+        "coarse": rows[0], "middle": rows[-2], "fine": rows[-1],
         "mind_channels": str(MIND_CHANNELS[dimension]),
     }  # fmt: skip
+
+
+class _Deformation(NamedTuple):
+    """How fine a stage is: mm of voxels and control points at the last level, each level's size in units of it, and
+    the weights of the bending energy and Adam's rates, one for all levels or one per level (none: another optimiser).
+    """
+
+    voxel: float
+    spacing: float
+    levels: tuple[int, ...]
+    bending: tuple[float, ...]
+    rates: tuple[float, ...]
+
+
+def _deformation(facts: PairFacts, stage: str) -> _Deformation:
+    if stage == "mono":
+        voxel = facts.voxel(MOST_LATTICE_POINTS)
+        spacing = FINE_SPACING * voxel
+        return _Deformation(voxel, spacing, LEVELS_MM, (FINE_BENDING * spacing**2,), (RATE * spacing,))
+    if stage == "lattice":
+        voxel = facts.voxel(MOST_POINTS_BETWEEN_PEOPLE)
+        spacing = FINE_SPACING * voxel
+        spacings = [spacing * level for level in LATTICE_LEVELS]
+        bending = tuple(BENDING_BETWEEN_PEOPLE * one**2 for one in spacings)
+        rates = tuple(rate * one for rate, one in zip(RATES_BETWEEN_PEOPLE, spacings))
+        return _Deformation(voxel, spacing, LATTICE_LEVELS, bending, rates)
+    return _Deformation(facts.finest_voxel, facts.grid_spacing, LEVELS_MM, (facts.bending,), ())
 
 
 def _factors(size: float, spacing: Sequence[float]) -> list[int]:

@@ -1,4 +1,4 @@
-"""A preset as files: its maps for a pair of images, and the MIND model that it may need."""
+"""A preset as files: its maps for a pair of images."""
 
 import difflib
 from pathlib import Path
@@ -9,16 +9,12 @@ from elastix_impact.geometry.image import Image
 from elastix_impact.io.atomic import output_errors, write_text_whole
 from elastix_impact.io.images import read_pair
 from elastix_impact.parameters.presets import EARLIER_NAMES, PRESETS, PairFacts, Preset, preset_texts
-from elastix_impact.zoo.export.mind import export_mind, mind_file_name
 
 from .checks import lattice
 
 LEAST_OVERLAP = 0.3
 """Share of the smaller image inside the other one below which they are compared with their centres
 together."""
-
-MIND = (1, 2)
-"""Radius and dilation of the MIND model of the presets."""
 
 
 def find_preset(name: str) -> Preset:
@@ -66,7 +62,7 @@ def _overlap(fixed: Image, moving: Image) -> float:
 
 
 def write_preset(preset: Preset, facts: PairFacts, folder: Path) -> tuple[Path, ...]:
-    """Write the maps of a preset into `folder`, with a MIND model if they name one; the maps' paths, in order.
+    """Write the maps of a preset into `folder`; the maps' paths, in order.
 
     Raises
     ------
@@ -86,6 +82,4 @@ def write_preset(preset: Preset, facts: PairFacts, folder: Path) -> tuple[Path, 
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts:
             write_text_whole(folder / name, text)
-    if any('"MIND/' in text for _, text in texts):
-        export_mind(folder / "MIND" / mind_file_name(*MIND, dimension), *MIND, dimension)
     return tuple(folder / name for name, _ in texts)
