@@ -15,6 +15,7 @@ from elastix_impact.parameters.raw import RawParameterMap, Value
 from elastix_impact.transforms.affine import AffineLogTransform, AffineTransform
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.bspline import BSplineTransform
+from elastix_impact.transforms.displacement_field import DisplacementFieldTransform
 from elastix_impact.transforms.euler import EulerTransform
 from elastix_impact.transforms.linear import AbstractLinearTransform
 from elastix_impact.transforms.similarity import SimilarityTransform
@@ -120,13 +121,15 @@ class Keys:
 
 
 def transform_keys(transform: AbstractTransform) -> dict[str, list[Value]]:
-    """The keys that describe a transform.
+    """The keys that describe a transform; of a displacement field, those of a B-spline of order 1 (see `as_spline`).
 
     Raises
     ------
     TransformFileError
         If elastix has no such transform.
     """
+    if isinstance(transform, DisplacementFieldTransform):
+        transform = transform.as_spline
     parameters: list[Value] = [*transform.parameters.detach().double().cpu().tolist()]
     keys: dict[str, list[Value]] = {"NumberOfParameters": [len(parameters)], "TransformParameters": parameters}
     match transform:
