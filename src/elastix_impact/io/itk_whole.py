@@ -14,7 +14,7 @@ from elastix_impact.errors import TransformFileError
 
 _PARAMETERS, _FIXED = "Parameters", "FixedParameters"
 _WITHOUT_NUMBERS = "CompositeTransform"
-_COUNTS = {
+PARAMETER_COUNTS = {
     "AffineTransform": (6, 12),
     "CenteredAffineTransform": (8, 15),
     "CenteredEuler3DTransform": (9, 9),
@@ -137,9 +137,9 @@ def _check_counts(entry: _Entry) -> None:
     for key in (_PARAMETERS, _FIXED):
         if key not in entry.counts:
             raise _fault(f"{key}: is missing for {kind}", entry.where)
-    if kind not in _COUNTS or rest[1:] not in (["2", "2"], ["3", "3"]):
+    if kind not in PARAMETER_COUNTS or rest[1:] not in (["2", "2"], ["3", "3"]):
         return
-    expected = _COUNTS[kind][rest[1] == "3"]
+    expected = PARAMETER_COUNTS[kind][rest[1] == "3"]
     if entry.counts[_PARAMETERS] != expected:
         raise _fault(f"{_PARAMETERS}: has {entry.counts[_PARAMETERS]} values", entry.where, f"{expected} for {kind}")
 
