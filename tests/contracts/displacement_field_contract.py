@@ -12,6 +12,7 @@ from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.displacement_field import DisplacementFieldTransform
 
 
+@cache
 def oblique(dimension: int) -> tuple[tuple[float, ...], ...]:
     """Direction cosines of a rotation about all axes."""
     turn = sitk.Euler3DTransform() if dimension == 3 else sitk.Euler2DTransform()

@@ -142,7 +142,6 @@ class TestAffineLog2D(TestAffineLog3D):
         return affine.AffineLogTransform(affine.identity_log_parameters(2), CENTRE[:2])
 
 
-@cache
 class TestBSpline3D(TransformContract):
     order = 3
 
