@@ -11,7 +11,7 @@ from typing import TextIO, final
 import torch
 from torch import Tensor
 
-from elastix_impact.errors import ElastixImpactError, TransformFileError
+from elastix_impact.errors import ElastixImpactError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.atomic import write_text_whole
@@ -23,7 +23,7 @@ from elastix_impact.io.output_points import nearest_indices, output_points_text
 from elastix_impact.io.pixels import numpy_type
 from elastix_impact.io.points import read_points
 from elastix_impact.io.read_transform import read_transform
-from elastix_impact.io.transform_file import TransformRecord, read_transform_file
+from elastix_impact.io.transform_file import TransformRecord, known_grid, read_transform_file
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.observers.log import RunLog
 from elastix_impact.observers.log_text import duration
@@ -34,7 +34,7 @@ from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.dense import determinants, displacement_field, jacobian_field
 from elastix_impact.transforms.resample import resample
 
-from .apply import SPLINE_ORDERS, carry_mesh_points, carry_points, check_dimension
+from .apply import carry_mesh_points, carry_points, check_dimension, checked_order
 
 LOG_NAME = "transformix.log"
 
@@ -123,15 +123,9 @@ def _read_record(case: TransformixCase) -> TransformRecord:
     """The file's own record, refused where it asks for images that can't be written or interpolated."""
     record = read_transform_file(case.transform)
     settings = record.resample
-    if settings.interpolation_order not in SPLINE_ORDERS:
-        raise TransformFileError(
-            f"FinalBSplineInterpolationOrder: {settings.interpolation_order} is not supported",
-            where=str(case.transform),
-            expected="0 to 3",
-            remedy="Write (FinalBSplineInterpolationOrder 3)",
-        )
+    checked_order(record, case.transform)
     numpy_type(settings.pixel_type)
-    check_format(case.out / f"result.{settings.image_format}", record.fixed_grid)
+    check_format(case.out / f"result.{settings.image_format}", known_grid(record, case.transform))
     return record
 
 
@@ -147,9 +141,14 @@ class _Work:
     transform: AbstractTransform
 
     @property
+    def fixed_grid(self) -> Grid:
+        """The grid of the results."""
+        return known_grid(self.record, self.case.transform)
+
+    @property
     def grid(self) -> Grid:
         """The grid of the results as the transform sees it."""
-        grid = self.record.fixed_grid
+        grid = self.fixed_grid
         return grid if self.record.use_direction_cosines else grid.without_direction()
 
     def run(self) -> None:
@@ -218,7 +217,7 @@ class _Work:
 
     def _write(self, name: str, data: Tensor, pixel_type: str, *, compress: bool) -> None:
         target = self.folder.path / f"{name}.{self.record.resample.image_format}"
-        write_image(target, data, self.record.fixed_grid, pixel_type, compress=compress)
+        write_image(target, data, self.fixed_grid, pixel_type, compress=compress)
         self._note(target)
 
     def _note(self, target: Path) -> None:

@@ -1,7 +1,7 @@
 """The keys of a transform file that depend on the kind of transform, both ways."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import final
@@ -45,6 +45,10 @@ class Keys:
         where = f"{self._path}:{line}" if line else str(self._path)
         return TransformFileError(f"{key}: {what}", where=where, expected=expected, remedy=remedy)
 
+    def any_of(self, names: Iterable[str]) -> bool:
+        """Whether the file has one of these keys."""
+        return any(name in self._raw for name in names)
+
     def text(self, key: str, default: str) -> str:
         """The first value."""
         return self._raw.values(key)[0] if key in self._raw else default
@@ -62,8 +66,8 @@ class Keys:
         return Path(name) if name and name != "NoInitialTransform" else None
 
     def number(self, key: str, default: float) -> float:
-        """The first value as a number."""
-        return self.numbers(key)[0] if key in self._raw else default
+        """The only value as a number."""
+        return self.numbers(key, 1)[0] if key in self._raw else default
 
     def numbers(self, key: str, count: int | None = None) -> Row:
         """All values as numbers, `count` of them if given."""
@@ -88,8 +92,8 @@ class Keys:
         return tuple(int(number) for number in numbers)
 
     def integer(self, key: str, default: int) -> int:
-        """The first value as a whole number."""
-        return self.integers(key)[0] if key in self._raw else default
+        """The only value as a whole number."""
+        return self.integers(key, 1)[0] if key in self._raw else default
 
     def direction(self, key: str, dimension: int) -> tuple[Row, ...]:
         """Rows of a direction matrix, which files list column by column; the identity if the key is absent."""
