@@ -57,6 +57,7 @@ def facts_of_images(images: tuple[Image, Image]) -> PairFacts:
         longest_extent=max(images[0].grid.extent),
         overlap=overlap,
         lowest_intensity=float(images[1].data.min()),
+        pixel_type=images[1].pixel_type,
     )
 
 
