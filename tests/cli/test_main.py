@@ -108,7 +108,10 @@ def test_a_full_disk_is_recognised_by_its_number() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["register", "-f", "a", "-m", "b", "--fixed-maks", "c"], "--fixed-maks c (did you mean --fixed-mask?)"),
+        (
+            ["register", "-f", "a", "-m", "b", "-o", "o", "--fixed-maks", "c"],
+            "--fixed-maks c (did you mean --fixed-mask?)",
+        ),
         (["transform", "-t", "a", "--lables=b"], "--lables=b (did you mean --labels?)"),
         (["models", "inspect", "a.pt", "--qqq"], "unrecognized arguments: --qqq"),
     ],
