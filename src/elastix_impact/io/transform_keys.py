@@ -21,6 +21,8 @@ from elastix_impact.transforms.linear import AbstractLinearTransform
 from elastix_impact.transforms.similarity import SimilarityTransform
 from elastix_impact.transforms.translation import TranslationTransform
 
+from .plain_number import plain_number
+
 _LINEAR: dict[str, Callable[[Tensor, Row], AbstractLinearTransform]] = {
     "SimilarityTransform": SimilarityTransform,
     "AffineTransform": AffineTransform,
@@ -77,7 +79,7 @@ class Keys:
         if count is not None and len(values) != count:
             raise self.fault(key, f"has {len(values)} values", f"{count}")
         try:
-            numbers = tuple(float(value) for value in values)
+            numbers = tuple(plain_number(value) for value in values)
         except ValueError as error:
             raise self.fault(key, f"holds something that is no number ({error})") from error
         if not all(map(math.isfinite, numbers)):
