@@ -23,10 +23,10 @@ CASES = int(os.environ.get("FUZZ_CASES", "500"))
 GRID = Grid.axis_aligned((30, 40, 50), (1.5, 2.0, 2.5), (-10.0, 20.0, -30.0))
 FLAT = Grid.axis_aligned((30, 40), (1.0, 1.0))
 POINTS = torch.rand(7, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 100 - 50
-HISTOLOGY = ",X,Y\n1,226.5,173.25\n2,278.5,182.75\n3,300.5,190.5\n"
+HISTOLOGY = ",X,Y\n1,226.5125,173.2525\n2,278.5125,182.7525\n3,300.5125,190.5125\n"
 BAD_NUMBERS = ("nan", "NaN", "inf", "-inf", "1e999", "x", "1_0", "0x10", "１", "--1", "1e", "true", "null")
-COORDINATE = re.compile(r"-?\d+\.\d+(?:e[-+]?\d+)?")
-"""Coordinates are the only numbers with a point in sound files."""
+COORDINATE = re.compile(r"-?\d+\.\d{4,}(?:e[-+]?\d+)?")
+"""Coordinates are the only numbers with so many digits in sound files."""
 
 
 @pytest.fixture(scope="module")
