@@ -7,11 +7,12 @@ import numpy as np
 import SimpleITK as sitk
 from torch import Tensor
 
-from elastix_impact.errors import OutputError
+from elastix_impact.errors import ImageError, OutputError
 from elastix_impact.geometry.grid import Grid
 
 from .atomic import output_errors, written_whole
-from .formats import FLAT_SUFFIXES, HEADER_SUFFIXES, KNOWN_SUFFIXES, essence, library_chatter_off, missing_part
+from .formats import FLAT_SUFFIXES, HEADER_SUFFIXES, KNOWN_SUFFIXES, essence, library_chatter_off
+from .headers.check import check_header
 from .itk_images import itk_image_on
 from .pixels import numpy_type
 
@@ -87,7 +88,10 @@ def _write(target: Path, image: sitk.Image, path: Path, *, compress: bool) -> No
     try:
         with library_chatter_off():
             sitk.WriteImage(image, str(target), useCompression=compress)
-        fault = missing_part(target)
+        check_header(target)
+        fault = None
+    except ImageError as error:
+        fault = error.what
     except RuntimeError as error:
         fault = essence(error)
     if fault is not None:
