@@ -76,6 +76,9 @@ def _cast(values: np.ndarray, pixel_type: str) -> np.ndarray:
     kind = numpy_type(pixel_type)
     if np.issubdtype(kind, np.integer):
         limits = np.iinfo(kind)
+        if np.issubdtype(values.dtype, np.integer):  # exact, whatever the width: labels may need all 64 bits
+            own = np.iinfo(values.dtype)
+            return values.clip(max(limits.min, own.min), min(limits.max, own.max)).astype(kind)
         largest = float(limits.max)
         if largest > limits.max:  # 64-bit limits are no doubles; the next one above would wrap round
             largest = math.nextafter(largest, 0.0)

@@ -71,27 +71,6 @@ def read_image(path: Path, *, allow_constant: bool = False) -> Image:
     return image
 
 
-def read_pair(fixed: Path, moving: Path) -> tuple[Image, Image]:
-    """The images of two files, without their warnings: a run reads them again, and says it then.
-
-    Raises
-    ------
-    ImageError
-        If one can't be read, or they differ in dimension.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        images = read_image(fixed), read_image(moving)
-    dimensions = [image.grid.dimension for image in images]
-    if dimensions[0] != dimensions[1]:
-        raise ImageError(
-            f"the fixed image has {dimensions[0]} dimensions, the moving image {moving} has {dimensions[1]}",
-            where=str(fixed),
-            remedy="Give a volume with a volume, or a slice with a slice",
-        )
-    return images
-
-
 def _tell_missing_scale(image: Image) -> None:
     """Warn of a picture whose pixels have no real size."""
     unit = length_unit_of(image)
