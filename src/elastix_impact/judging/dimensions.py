@@ -18,8 +18,7 @@ def check_same_dimension(dimensions: Mapping[str, int | None]) -> None:
     other = next((name for name, dimension in known.items() if dimension != known[first or name]), None)
     if first is not None and other is not None:
         raise InputError(
-            f"has {known[other]} dimensions, {first} has {known[first]}",
-            where=other,
+            f"{other} has {known[other]} dimensions, {first} has {known[first]}",
             expected="all of the same number of dimensions",
             remedy="Give what belongs to these images: 2-D things with slices, 3-D things with volumes",
         )

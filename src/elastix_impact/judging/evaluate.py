@@ -64,9 +64,12 @@ class Judged:
         check_same_dimension(self._dimensions())
 
     def _dimensions(self) -> dict[str, int | None]:
-        """Dimensions of all that is there, by what it is called; images first."""
+        """Dimensions of all that may be there, by what it is called; images first."""
         images = (self.fixed, self.moving, self.fixed_mask, *(self.labels or ()))
-        found: dict[str, int | None] = {image.name: image.grid.dimension for image in images if image is not None}
+        words = ("the fixed image", "the moving image", "the fixed mask", "the fixed labels", "the moving labels")
+        found: dict[str, int | None] = {
+            f"{word} {image.name}": image.grid.dimension for word, image in zip(words, images) if image is not None
+        }
         for name, points in zip(("the fixed landmarks", "the moving landmarks"), self.landmarks or ()):
             found[name] = points.shape[1]
         for name, one in (("the transform", self.transform), ("the initial transform", self.initial)):

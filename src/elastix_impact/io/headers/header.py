@@ -35,8 +35,8 @@ class Header:
         Where the numbers lie, one after the other: the file itself, or files that it names.
     skip
         Bytes of each file (of what it holds unpacked) before its numbers; None: the numbers are its end.
-    packed_skip
-        Bytes before the packed stream.
+    packed_skip, packed_bytes
+        Bytes before the packed stream, and of it as far as the header says.
     encoding
         How the numbers are packed.
     untold
@@ -52,6 +52,7 @@ class Header:
     files: tuple[Path, ...]
     skip: int | None = 0
     packed_skip: int = 0
+    packed_bytes: int | None = None
     encoding: Encoding = "raw"
     untold: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -79,6 +80,14 @@ def whole_numbers(words: str, key: str, path: Path) -> tuple[int, ...]:
         return tuple(int(word) for word in words.split())
     except ValueError:
         raise damaged(path, f"its header's {key} is {words[:60]!r}, which are no whole numbers") from None
+
+
+def whole_number(words: str, key: str, path: Path) -> int:
+    """The whole number of a header's line; raises ImageError if there is none, or several."""
+    numbers = whole_numbers(words, key, path)
+    if len(numbers) != 1:
+        raise damaged(path, f"its header's {key} is {words[:60]!r}, not one number")
+    return numbers[0]
 
 
 def finite_numbers(words: Sequence[str], key: str, path: Path) -> tuple[float, ...]:

@@ -7,10 +7,12 @@ import math
 import re
 from pathlib import Path
 
-from .header import Encoding, Header, check_sizes, check_spacings, damaged, finite_numbers, whole_numbers
+from .header import Encoding, Header, check_sizes, check_spacings, damaged, finite_numbers, whole_number, whole_numbers
 from .streams import check_voxels
 
 MOST_HEADER_BYTES = 1 << 16
+MOST_LINE_BYTES = 1 << 13
+"""MetaIO keeps a value in an array of fixed length."""
 
 _TYPES = {
     "CHAR": 1, "UCHAR": 1, "SHORT": 2, "USHORT": 2, "INT": 4, "UINT": 4, "LONG": 4, "ULONG": 4,
@@ -27,16 +29,16 @@ def examine_metaimage(path: Path) -> Header:
     keys, end = _keys(path)
     if keys.get("ObjectType", "Image") != "Image":
         raise damaged(path, f"its header says that it is a {keys['ObjectType'][:40]}, not an Image")
-    (dimension,) = whole_numbers(keys.get("NDims", ""), "NDims", path) or (0,)
+    dimension = whole_number(keys.get("NDims", ""), "NDims", path)
     sizes = whole_numbers(keys.get("DimSize", ""), "DimSize", path)
     check_sizes(sizes, dimension, path)
     untold = _check_places(keys, dimension, path)
-    (channels,) = whole_numbers(keys.get("ElementNumberOfChannels", "1"), "ElementNumberOfChannels", path) or (0,)
+    channels = whole_number(keys.get("ElementNumberOfChannels", "1"), "ElementNumberOfChannels", path)
     check_sizes((channels,), 1, path)
     files = _data_files(keys["ElementDataFile"], sizes, path)
-    encoding = _encoding(keys)
+    encoding = _encoding(keys, path)
     local = files == (path,)
-    (skip,) = whole_numbers(keys.get("HeaderSize", "0"), "HeaderSize", path) or (0,)
+    skip = whole_number(keys.get("HeaderSize", "0"), "HeaderSize", path)
     if local and skip >= 0:
         skip += end
     packed_skip = skip if encoding != "raw" else 0
@@ -46,6 +48,7 @@ def examine_metaimage(path: Path) -> Header:
         files=files,
         skip=None if skip < 0 else 0 if packed_skip else skip,
         packed_skip=max(packed_skip, 0),
+        packed_bytes=_packed_bytes(keys, path) if encoding == "zlib" else None,
         encoding=encoding,
         untold=untold,
     )
@@ -59,6 +62,8 @@ def _keys(path: Path) -> tuple[dict[str, str], int]:
     keys, place = {}, 0
     while (line := _LINE.match(content, place)) is not None:
         name, value = (part.decode("utf-8", errors="replace").strip() for part in line.groups())
+        if len(value) > MOST_LINE_BYTES:
+            raise damaged(path, f"its header's {name} is {len(value)} letters long")
         if name in keys:
             raise damaged(path, f"its header says {name} twice")
         keys[name], place = value, line.end()
@@ -96,17 +101,33 @@ def _item_bytes(kind: str, path: Path) -> int:
     return _TYPES[name]
 
 
-def _encoding(keys: dict[str, str]) -> Encoding:
-    if keys.get("CompressedData", "False").lower()[:1] in ("t", "1"):
+def _encoding(keys: dict[str, str], path: Path) -> Encoding:
+    if _is_true(keys, "CompressedData", path, usual="False"):
         return "zlib"
-    is_text = keys.get("BinaryData", "True").lower()[:1] in ("f", "0")
-    return "text" if is_text else "raw"
+    _is_true(keys, "BinaryDataByteOrderMSB", path, usual="False")
+    _is_true(keys, "ElementByteOrderMSB", path, usual="False")
+    return "raw" if _is_true(keys, "BinaryData", path, usual="True") else "text"
+
+
+def _is_true(keys: dict[str, str], name: str, path: Path, *, usual: str) -> bool:
+    """A yes or no, of which MetaIO reads the first letter."""
+    word = keys.get(name, usual)
+    if word[:1].lower() not in ("t", "f", "1", "0"):
+        raise damaged(path, f"its header's {name} is {word[:40]!r}, neither True nor False")
+    return word[:1].lower() in ("t", "1")
+
+
+def _packed_bytes(keys: dict[str, str], path: Path) -> int | None:
+    """What the header says of the packed stream; MetaIO needs it where the voxels follow the header."""
+    local = keys["ElementDataFile"].upper() == "LOCAL"
+    size = whole_number(keys.get("CompressedDataSize", "0"), "CompressedDataSize", path)
+    return size if local or size else None
 
 
 def _data_files(named: str, sizes: tuple[int, ...], path: Path) -> tuple[Path, ...]:
     """The files of the voxels: LOCAL, one beside the header, a LIST of them, or a pattern with its numbers."""
     first = named.split()[:1]
-    if first == ["LOCAL"] or first == ["Local"] or first == ["local"]:
+    if first in (["LOCAL"], ["Local"], ["local"]):
         return (path,)
     if first == ["LIST"]:
         names = [line.strip() for line in named.splitlines()[1:] if line.strip()]

@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 
-from .header import Encoding, Header, check_sizes, check_spacings, damaged, finite_numbers, whole_numbers
+from .header import Encoding, Header, check_sizes, check_spacings, damaged, finite_numbers, whole_number, whole_numbers
 from .streams import check_voxels
 
 MOST_HEADER_BYTES = 1 << 20
+MOST_LINE_BYTES = 1000
+"""Of a field; NrrdIO ends the process where it tells of a longer one."""
 
 _TYPES = {
     1: "signed char, int8, int8_t, uchar, unsigned char, uint8, uint8_t",
@@ -28,7 +30,7 @@ _VECTOR = re.compile(r"none|\([^()]*\)", re.IGNORECASE)
 def examine_nrrd(path: Path) -> Header:
     """What a NRRD file promises, and that its data are there; raises ImageError."""
     fields, files, end = _fields(path)
-    (dimension,) = whole_numbers(fields["dimension"], "dimension", path) or (0,)
+    dimension = whole_number(fields["dimension"], "dimension", path)
     sizes = whole_numbers(fields["sizes"], "sizes", path)
     check_sizes(sizes, dimension, path)
     kind, encoding = fields["type"].lower(), fields["encoding"].lower()
@@ -37,7 +39,7 @@ def examine_nrrd(path: Path) -> Header:
     if encoding not in _ENCODINGS:
         raise damaged(path, f"its header's encoding is {encoding[:40]!r}, which can't be read")
     _check_endian(fields, _BYTES[kind], _ENCODINGS[encoding], path)
-    (skip,) = whole_numbers(fields.get("byte skip", fields.get("byteskip", "0")), "byte skip", path) or (0,)
+    skip = whole_number(fields.get("byte skip", fields.get("byteskip", "0")), "byte skip", path)
     packed = _ENCODINGS[encoding] != "raw"
     start = (end if files == (path,) else 0) + _skipped_lines(fields, files, end, path)
     header = Header(
@@ -64,7 +66,11 @@ def _fields(path: Path) -> tuple[dict[str, str], tuple[Path, ...], int]:
     fields: dict[str, str] = {}
     for number, line in enumerate(lines := text.splitlines()):
         name, colon, value = line.partition(":")
-        if number == 0 or line.startswith("#") or not colon or value.startswith("="):
+        if line.startswith("#") or value.startswith("="):
+            continue
+        if len(line) > MOST_LINE_BYTES:
+            raise damaged(path, f"line {number + 1} of its header is {len(line)} letters long")
+        if number == 0 or not colon:
             continue
         name, value = name.strip().lower(), value.strip()
         if name in fields:
@@ -105,7 +111,7 @@ def _check_endian(fields: dict[str, str], item_bytes: int, encoding: Encoding, p
 
 def _skipped_lines(fields: dict[str, str], files: tuple[Path, ...], end: int, path: Path) -> int:
     """Bytes of the lines before the data."""
-    (lines,) = whole_numbers(fields.get("line skip", fields.get("lineskip", "0")), "line skip", path) or (0,)
+    lines = whole_number(fields.get("line skip", fields.get("lineskip", "0")), "line skip", path)
     if lines <= 0 or not files[0].is_file():
         return 0
     with files[0].open("rb") as file:

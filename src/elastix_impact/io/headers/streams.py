@@ -48,12 +48,20 @@ class _ZlibFile:
     """A zlib (or gzip) stream as a file, as MetaImage packs its voxels."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._packer = file, zlib.decompressobj(wbits=47)
+        self._file, self._packer, self._taken = file, zlib.decompressobj(wbits=47), 0
+
+    @property
+    def packed_bytes(self) -> int:
+        """Bytes of the stream, once it has ended."""
+        return self._taken - len(self._packer.unused_data)
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes, none at the end; raises EOFError where the stream stops short."""
         while not self._packer.eof:
-            packed = self._packer.unconsumed_tail or self._file.read(BLOCK_BYTES)
+            packed = self._packer.unconsumed_tail
+            if not packed:
+                packed = self._file.read(BLOCK_BYTES)
+                self._taken += len(packed)
             found = self._packer.decompress(packed, size)
             if found:
                 return found
@@ -122,7 +130,10 @@ def _held(header: Header, file: Path, promised: int) -> int:
     with unpacked(file, header.encoding, header.packed_skip) as stream:
         if header.encoding == "text":
             return count_numbers(stream) * header.item_bytes
-        return count_bytes(stream, promised) if pass_over(stream, header.skip or 0) else 0
+        held = count_bytes(stream, promised) if pass_over(stream, header.skip or 0) else 0
+        if isinstance(stream, _ZlibFile) and header.packed_bytes not in (None, stream.packed_bytes):
+            raise damaged(file, f"its header says {header.packed_bytes} packed bytes of {stream.packed_bytes}")
+        return held
 
 
 def pass_over(stream: IO[bytes], skip: int) -> bool:
