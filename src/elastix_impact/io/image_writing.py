@@ -1,6 +1,7 @@
 """Images into files, whole or not at all."""
 
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from .formats import FLAT_SUFFIXES, HEADER_SUFFIXES, KNOWN_SUFFIXES, essence, li
 from .headers.check import check_header
 from .itk_images import itk_image_on
 from .pixels import numpy_type
+from .warning import InputWarning
 
 _DATA_SUFFIXES = {".mhd": (".raw", ".zraw"), ".nhdr": (".raw", ".raw.gz")}
 """Suffix of a header's data file, plain and compressed."""
@@ -37,6 +39,11 @@ def write_image(path: Path, data: Tensor, grid: Grid, pixel_type: str = "short",
     ------
     OutputError
         If the format is unknown or can't hold the image, the folder can't be written, or the disk is full.
+
+    Warns
+    -----
+    InputWarning
+        If the format loses spacing, origin or direction.
     """
     path = Path(path)
     check_format(path, grid)
@@ -102,6 +109,32 @@ def _write(target: Path, image: sitk.Image, path: Path, *, compress: bool) -> No
             f"the image can't be written: {fault}",
             where=str(path),
             remedy="Free some space, check the permissions, or choose another ResultImageFormat or pixel type",
+        )
+    _tell_lost_place(target, image, path)
+
+
+def _tell_lost_place(target: Path, image: sitk.Image, path: Path) -> None:
+    """Warn where the format, as TIFF and PNG, has not kept spacing, origin or direction."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(target))
+    with library_chatter_off():
+        reader.ReadImageInformation()
+    if reader.GetDimension() != image.GetDimension():
+        return
+    lost = [
+        what
+        for what, wanted, came in (
+            ("spacing", image.GetSpacing(), reader.GetSpacing()),
+            ("origin", image.GetOrigin(), reader.GetOrigin()),
+            ("direction", image.GetDirection(), reader.GetDirection()),
+        )
+        if not np.allclose(wanted, came, rtol=1e-3, atol=1e-3 * min(image.GetSpacing()))
+    ]
+    if lost:
+        warnings.warn(
+            f"{path}: this format does not keep the image's {' and '.join(lost)}; .mha, .nrrd and .nii.gz do",
+            InputWarning,
+            stacklevel=5,
         )
 
 
