@@ -13,16 +13,18 @@ import numpy as np
 
 SUFFIXES = (".mha", ".mhd", ".nii", ".nii.gz", ".nrrd")
 
-_HOSTILE = (
-    "", "0", "-1", "1", "2", "3", "5", "0.5", "2.0", "1e2", "6 5 4", "(0,0,1)", "4", "7", "99", "1000", "65536", "2147483648", "99999999999999999999", "-0.0", "1e-300", "1e300",
-    "nan", "inf", "-inf", "x", "%d", "%s%s%s%n", "LIST", "LOCAL", "True", "False", "little", "big", "raw", "gzip", "MET_CHAR",
-    "MET_DOUBLE", "MET_STRING", "double", "block", "(nan,0,0)", "none", "/dev/zero", "/", "..", "a" * 5000, "1 " * 2000,
-)  # fmt: skip
+_WORDS = """
+    0 -1 1 2 3 5 4 7 99 1000 65536 0.5 2.0 1e2 2147483648 99999999999999999999 -0.0 1e-300 1e300 nan inf -inf x %d
+    %s%s%s%n LIST LOCAL True False little big raw gzip MET_CHAR MET_DOUBLE MET_STRING double block none /dev/zero / ..
+"""
+_HOSTILE = (*_WORDS.split(), "", "6 5 4", "(0,0,1)", "(nan,0,0)", "a" * 5000, "1 " * 2000)
 _FIELDS = (
-    (0, "i"), (40, "h"), (42, "h"), (44, "h"), (46, "h"), (48, "h"), (50, "h"), (70, "h"), (72, "h"), (76, "f"), (80, "f"),
-    (84, "f"), (88, "f"), (108, "f"), (112, "f"), (116, "f"), (123, "B"), (252, "h"), (254, "h"), (256, "f"), (268, "f"),
-    (280, "f"), (296, "f"), (312, "f"), (344, "4s"),
-)  # fmt: skip
+    (0, "i"),
+    *((place, "h") for place in (40, 42, 44, 46, 48, 50, 70, 72, 252, 254)),
+    *((place, "f") for place in (76, 80, 84, 88, 108, 112, 116, 256, 268, 280, 296, 312)),
+    (123, "B"),
+    (344, "4s"),
+)
 """Place and form of NIfTI-1's fields that say how to read it."""
 _NUMBERS = {
     "h": (0, -1, 1, 2, 3, 5, 6, 8, 32767, -32768, 999), "i": (0, -1, 347, 540, 1 << 30), "B": (0, 1, 3, 7, 255),

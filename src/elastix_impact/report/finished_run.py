@@ -114,7 +114,7 @@ def _read(folder: Path) -> FinishedRun:
     stages = len(record.get("stages", []))
     landmarks = _landmarks(folder / "landmarks.csv")
     counted = next(iter(record.get("landmarks_mm", {}).values()), {}).get("n", 0)
-    if landmarks and len(landmarks) != counted:
+    if len(landmarks) != counted:
         missing.append(f"landmarks.csv holds {len(landmarks)} of the {counted} landmarks that were measured.")
     return FinishedRun(
         folder=folder,

@@ -96,7 +96,7 @@ def extract_features(
     ------
     ModelError
         If the model can't take the image, returns another number of layers than the mask has, or features
-        that are not finite or the same everywhere, if a tile is no multiple of a layer's stride, or if memory runs out.
+        that are not finite, if a tile is no multiple of a layer's stride, or if memory runs out.
     """
     if not 2 <= model_dimension <= volume.dim():
         raise ModelError(
@@ -113,7 +113,6 @@ def extract_features(
         else:
             layers = _slice_by_slice(call, volume, tile)
     _check_finite(layers, model)
-    _check_varied(layers, model)
     return layers
 
 
@@ -213,16 +212,4 @@ def _check_finite(layers: list[Tensor], model: FeatureModel) -> None:
                 f"selected layer {number} has features that are not finite",
                 where=str(model.path),
                 remedy="Check the image for NaN and for a constant intensity, and set ImpactUseMixedPrecision to false",
-            )
-
-
-def _check_varied(layers: list[Tensor], model: FeatureModel) -> None:
-    """Refuse a layer whose features are the same at all of its voxels: nothing can be registered by it."""
-    for number, layer in enumerate(layers):
-        flat = layer.flatten(1)
-        if flat.shape[1] > 1 and bool((flat == flat[:, :1]).all()):
-            raise ModelError(
-                f"selected layer {number} has the same features at all {flat.shape[1]} voxels",
-                where=str(model.path),
-                remedy="Take the layer out of ImpactLayersMask, or check what the model was exported with",
             )

@@ -31,11 +31,6 @@ class NoChannels(torch.nn.Module):
         return [x[:, :0]]
 
 
-class Constant(torch.nn.Module):
-    def forward(self, x: Tensor) -> list[Tensor]:
-        return [torch.ones_like(x)]
-
-
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
@@ -43,7 +38,6 @@ class Constant(torch.nn.Module):
         (Complex, "layer 0 has the type torch.complex64"),
         (Sparse, "sparse"),
         (NoChannels, r"shape \(1, 0, 5, 6, 7\): it is empty"),
-        (Constant, "same features at all 210 voxels"),
     ],
 )
 def test_layers_that_nothing_can_be_registered_by(tmp_path: Path, kind: type[torch.nn.Module], says: str) -> None:
