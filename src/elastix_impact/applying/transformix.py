@@ -40,7 +40,7 @@ from .apply import SPLINE_ORDERS, carry_mesh_points, carry_points, check_dimensi
 LOG_NAME = "transformix.log"
 
 LARGEST_EXACT = 1 << 24
-"""Whole numbers above are not all float32: labels with such numbers are carried as integers."""
+"""From here on whole numbers are not all float32: labels with such numbers are carried as integers."""
 
 
 @final
@@ -174,13 +174,13 @@ class _Work:
             if moving.data.is_floating_point():
                 values = resample(moving, *how, settings.interpolation_order, settings.default_pixel_value)
             else:
-                values = resample_labels(moving, *how, round(settings.default_pixel_value))
+                values = resample_labels(moving, *how, float(round(settings.default_pixel_value)))
             self._write("result", values, settings.pixel_type, compress=settings.compress)
 
     def _moving_image(self, path: Path) -> Image:
         self.log.info("Reading input image ...")
         image = read_image(path, allow_constant=True)
-        if self.record.resample.interpolation_order == 0 and float(image.data.abs().max()) > LARGEST_EXACT:
+        if self.record.resample.interpolation_order == 0 and float(image.data.abs().max()) >= LARGEST_EXACT:
             image = read_labels(path)
         check_dimension(image, self.transform)
         return image if self.record.use_direction_cosines else image.without_direction()
