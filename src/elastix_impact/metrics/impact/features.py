@@ -108,7 +108,7 @@ def feature_maps(
     return [FeatureMap(features, layer_grid(image.grid, features, layer)) for features, layer in zip(maps, selected)]
 
 
-def _check_varied(maps: list[FeatureVolume], image: Image, model_input: ModelInput) -> None:
+def _check_varied(maps: list[Tensor], image: Image, model_input: ModelInput) -> None:
     """Refuse a layer that is the same at all voxels of an image that is not: nothing can be registered by it."""
     for number, features in enumerate(maps):
         table = features.flatten(1)
