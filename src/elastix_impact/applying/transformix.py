@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,7 +18,7 @@ from elastix_impact.geometry.image import Image
 from elastix_impact.io.atomic import write_text_whole
 from elastix_impact.io.collect_warnings import collecting_warnings
 from elastix_impact.io.image_writing import check_format, write_image
-from elastix_impact.io.images import read_image
+from elastix_impact.io.images import read_image, read_labels
 from elastix_impact.io.mesh import read_mesh, write_mesh
 from elastix_impact.io.output_points import nearest_indices, output_points_text
 from elastix_impact.io.pixels import numpy_type
@@ -32,11 +33,14 @@ from elastix_impact.runs.folder import RunFolder
 from elastix_impact.runs.record import versions
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.dense import determinants, displacement_field, jacobian_field
-from elastix_impact.transforms.resample import resample
+from elastix_impact.transforms.resample import resample, resample_labels
 
 from .apply import carry_mesh_points, carry_points, check_dimension, checked_order
 
 LOG_NAME = "transformix.log"
+
+LARGEST_EXACT = 1 << 24
+"""From here on whole numbers are not all float32: labels with such numbers are carried as integers."""
 
 
 @final
@@ -164,16 +168,34 @@ class _Work:
         if moving is not None:
             self.log.info("Resampling image and writing to disk ...")
             settings = self.record.resample
-            values = resample(
-                moving, self.transform, self.grid, settings.interpolation_order, settings.default_pixel_value
-            )
+            self._warn_of_clipping(moving)
+            how = self.transform, self.grid
+            if moving.data.is_floating_point():
+                values = resample(moving, *how, settings.interpolation_order, settings.default_pixel_value)
+            else:
+                values = resample_labels(moving, *how, float(round(settings.default_pixel_value)))
             self._write("result", values, settings.pixel_type, compress=settings.compress)
 
     def _moving_image(self, path: Path) -> Image:
         self.log.info("Reading input image ...")
         image = read_image(path, allow_constant=True)
+        if self.record.resample.interpolation_order == 0 and float(image.data.abs().max()) >= LARGEST_EXACT:
+            image = read_labels(path)
         check_dimension(image, self.transform)
         return image if self.record.use_direction_cosines else image.without_direction()
+
+    def _warn_of_clipping(self, moving: Image) -> None:
+        kind = numpy_type(self.record.resample.pixel_type)
+        if kind.kind not in "iu":
+            return
+        limits, (low, high) = np.iinfo(kind), (one.item() for one in moving.data.aminmax())
+        if low < limits.min or high > limits.max:
+            warnings.warn(
+                f"{moving.name} has values from {low:g} to {high:g}; those beyond {limits.min} to {limits.max} are "
+                f'clipped, because the transform file says (ResultImagePixelType "{self.record.resample.pixel_type}")',
+                InputWarning,
+                stacklevel=2,
+            )
 
     def _map_points(self, path: Path, moving_grid: Grid | None) -> None:
         self.log.info(f"Transforming points of {path} ...")

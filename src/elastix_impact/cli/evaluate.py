@@ -99,11 +99,14 @@ def _judged(arguments: argparse.Namespace, stored: "StoredTransform") -> "Judged
     from elastix_impact.io.images import read_image
     from elastix_impact.io.label_names import label_names
     from elastix_impact.io.masks import read_mask
+    from elastix_impact.io.pairs import check_pair
     from elastix_impact.io.points import read_landmark_pair
     from elastix_impact.io.segmentations import read_label_pair
     from elastix_impact.judging.evaluate import Judged
 
     fixed, moving = (None if p is None else read_image(p) for p in (arguments.fixed_image, arguments.moving_image))
+    if fixed is not None and moving is not None:
+        check_pair(fixed, moving)
     labels = arguments.fixed_labels and read_label_pair(arguments.fixed_labels, arguments.moving_labels)
     grid, moving_grid = _first_grid(fixed, labels, 0), _first_grid(moving, labels, 1)
     landmarks, names = None, ()

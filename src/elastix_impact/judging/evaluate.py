@@ -25,6 +25,8 @@ from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.resample import resample_labels
 from elastix_impact.transforms.translation import TranslationTransform
 
+from .dimensions import check_same_dimension
+
 Found = TypeVar("Found")
 
 MOST_NAMED = 8
@@ -63,6 +65,22 @@ class Judged:
     labels: tuple[Image, Image] | None = None
     label_names: Mapping[int, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        check_same_dimension(self._dimensions())
+
+    def _dimensions(self) -> dict[str, int | None]:
+        """Dimensions of all that may be there, by what it is called; images first."""
+        images = (self.fixed, self.moving, self.fixed_mask, *(self.labels or ()))
+        words = ("the fixed image", "the moving image", "the fixed mask", "the fixed labels", "the moving labels")
+        found: dict[str, int | None] = {
+            f"{word} {image.name}": image.grid.dimension for word, image in zip(words, images) if image is not None
+        }
+        for name, points in zip(("the fixed landmarks", "the moving landmarks"), self.landmarks or ()):
+            found[name] = points.shape[1]
+        for name, one in (("the transform", self.transform), ("the initial transform", self.initial)):
+            found[name] = None if one is None else one.dimension
+        return found
+
 
 def evaluate(
     judged: Judged, *, consistency: bool = False, back: AbstractTransform | None = None, most_voxels: int = MOST_VOXELS
@@ -78,8 +96,8 @@ def evaluate(
 
     Raises
     ------
-    LandmarkError
-        If landmarks and transform differ in dimension.
+    InputError
+        If transform and `back` differ in dimension; a `Judged` of several dimensions can't be made.
     """
     judge = Judge(judged, most_voxels)
     return judge.evaluate(judged.transform, consistency=consistency, back=back)
@@ -213,6 +231,8 @@ class Judge:
     ) -> ConsistencySummary | None:
         if transform is None or self._places is None:
             return None
+        if back is not None:
+            check_same_dimension({"the transform": transform.dimension, "the inverse transform": back.dimension})
         return inverse_consistency(transform, self._places, back)
 
 

@@ -20,6 +20,8 @@ from elastix_impact.io.warning import InputWarning
 from elastix_impact.runs.record import FILE_NAME
 from elastix_impact.transforms.base import AbstractTransform
 
+from .whole import reading
+
 
 @final
 @dataclass(frozen=True)
@@ -95,11 +97,12 @@ def read_run(folder: Path) -> FinishedRun:
     Raises
     ------
     InputError
-        If it holds no `registration.json` of this package.
+        If it holds no `registration.json` of this package, or a file that is not as it was written.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)  # the run has told them, they are in its record
-        return _read(folder)
+        with reading(folder):
+            return _read(folder)
 
 
 def _read(folder: Path) -> FinishedRun:
@@ -109,6 +112,10 @@ def _read(folder: Path) -> FinishedRun:
     images = {role: _image(record, role, turned, missing) for role in ("fixed", "moving")}
     mask = None if images["fixed"] is None else _mask(record, images["fixed"], turned, missing)
     stages = len(record.get("stages", []))
+    landmarks = _landmarks(folder / "landmarks.csv")
+    counted = next(iter(record.get("landmarks_mm", {}).values()), {}).get("n", 0)
+    if len(landmarks) != counted:
+        missing.append(f"landmarks.csv holds {len(landmarks)} of the {counted} landmarks that were measured.")
     return FinishedRun(
         folder=folder,
         record=record,
@@ -119,7 +126,7 @@ def _read(folder: Path) -> FinishedRun:
         labels=_labels(record, turned, missing),
         initial=_transform(_initial(folder), missing),
         transform=_transform(_first_that_is(folder, f"TransformParameters.{stages - 1}"), missing),
-        landmarks=_landmarks(folder / "landmarks.csv"),
+        landmarks=landmarks,
         tables=_tables(folder, record),
         missing=missing,
     )
@@ -142,7 +149,10 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not path.exists():
+        return {}
+    with reading(path):
+        return dict(json.loads(path.read_text(encoding="utf-8")).items())
 
 
 def _ignores_directions(record: dict[str, Any]) -> bool:
@@ -217,7 +227,7 @@ def _initial(folder: Path) -> Path | None:
 def _landmarks(path: Path) -> tuple[LandmarkRow, ...]:
     if not path.exists():
         return ()
-    with path.open(newline="", encoding="utf-8") as stream:
+    with reading(path), path.open(newline="", encoding="utf-8") as stream:
         return tuple(_landmark(row) for row in csv.DictReader(stream))
 
 
@@ -235,7 +245,8 @@ def _table(folder: Path, stage: int, level: int) -> IterationTable | None:
     path = folder / f"IterationInfo.{stage}.R{level}.txt"
     if not path.exists():
         return None
-    names, *rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    with reading(path):
+        names, *rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     whole = [row for row in rows if len(row) == len(names)]
     return IterationTable(stage, level, {name: _numbers(row[k] for row in whole) for k, name in enumerate(names)})
 

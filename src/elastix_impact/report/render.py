@@ -8,6 +8,7 @@ from elastix_impact.io.atomic import write_text_whole
 
 from .finished_run import read_run
 from .page import page_of
+from .whole import reading
 
 NAME = "report.html"
 
@@ -30,13 +31,15 @@ def write_report(run_folder: Path, target: Path | None = None) -> Path:
     Raises
     ------
     InputError
-        If the folder holds no run.
+        If the folder holds no run, or one whose files are damaged.
     OutputError
         If the file can't be written.
     """
     target = run_folder / NAME if target is None else target
     template = page_environment().get_template("report.html.j2")
-    write_text_whole(target, template.render(page=page_of(read_run(run_folder))))
+    with reading(run_folder):
+        page = page_of(read_run(run_folder))
+    write_text_whole(target, template.render(page=page))
     return target
 
 

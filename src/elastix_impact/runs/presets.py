@@ -7,7 +7,7 @@ from elastix_impact.errors import InputError
 from elastix_impact.geometry.domain import Domain
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.atomic import output_errors, write_text_whole
-from elastix_impact.io.images import read_pair
+from elastix_impact.io.pairs import read_pair
 from elastix_impact.parameters.presets import EARLIER_NAMES, PRESETS, PairFacts, Preset, preset_texts
 from elastix_impact.zoo.export.mind import export_mind, mind_file_name
 

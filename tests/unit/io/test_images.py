@@ -12,7 +12,7 @@ import torch
 
 from elastix_impact.errors import ImageError, OutputError
 from elastix_impact.geometry.grid import Grid
-from elastix_impact.io.images import read_image, write_image
+from elastix_impact.io.images import read_image, read_labels, write_image
 from elastix_impact.io.warning import InputWarning
 
 FAR = (1990.0, -5.5, 2004.0)
@@ -293,3 +293,29 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
         write_image(path, _data(grid) * 2, grid)
     assert [p.name for p in tmp_path.iterdir()] == ["a.nii.gz"]
     assert gzip.decompress(path.read_bytes()) == before
+
+
+@pytest.mark.parametrize(("kind", "pixel_type"), [(torch.int64, "long"), (torch.int64, "unsigned int")])
+def test_whole_numbers_of_64_bits_are_written_exactly(tmp_path, kind, pixel_type):
+    values = torch.tensor([[0, 614454277, 4294967295]], dtype=kind) + (
+        720575940623374552 if pixel_type == "long" else 0
+    )
+    write_image(tmp_path / "a.mha", values, Grid.axis_aligned((3, 1), (1.0, 1.0)), pixel_type)
+    assert read_labels(tmp_path / "a.mha").data.equal(values)
+
+
+def test_labels_beyond_int64_are_refused(tmp_path):
+    image = sitk.GetImageFromArray(np.array([[0, 1 << 63]], dtype=np.uint64))
+    sitk.WriteImage(image, str(tmp_path / "a.mha"))
+    with pytest.raises(ImageError, match=r"9223372036854775808.*Number the labels anew"):
+        read_labels(tmp_path / "a.mha")
+
+
+@pytest.mark.parametrize(("suffix", "lost"), [(".tif", "spacing and origin"), (".mha", None), (".nii.gz", None)])
+def test_a_format_that_loses_the_place_says_so(tmp_path, suffix, lost):
+    grid = GRIDS["axis aligned"]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", InputWarning)
+        write_image(tmp_path / f"a{suffix}", _data(grid), grid, "float")
+    said = [str(one.message) for one in caught if one.category is InputWarning]
+    assert said == [] if lost is None else lost in said[0]
