@@ -21,7 +21,7 @@ HEADER_SUFFIXES = (".mhd", ".nhdr")
 """Headers whose voxels lie in a file of their own."""
 
 _DATA_FILE = re.compile(r"^(?:ElementDataFile *=|data *file:) *(\S.*?) *$", re.MULTILINE | re.IGNORECASE)
-_NO_FILE_NAMES = ("LOCAL", "LIST")
+_COUNTER = re.compile(r"%\d*[di]")
 _HEADER_BYTES = 1 << 16
 _GZIP_BLOCK_BYTES = 1 << 22
 
@@ -60,12 +60,23 @@ def _nifti_fault(path: Path) -> str | None:
 
 
 def _data_file_fault(path: Path) -> str | None:
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES).decode("utf-8", errors="replace")
-    named = _DATA_FILE.search(header)
-    if named is None or named[1].split()[0] in _NO_FILE_NAMES or "%" in named[1]:
-        return None
-    return None if (path.parent / named[1]).is_file() else f"its data file {named[1]} is missing"
+    missing = next((one for one in data_files_of(path) if not one.is_file()), None)
+    return None if missing is None else f"its data file {missing.relative_to(path.parent)} is missing"
+
+
+def data_files_of(header: Path) -> tuple[Path, ...]:
+    """The files that a header's voxels lie in; of a list and of a pattern those that are there, none if it has them."""
+    with header.open("rb") as file:
+        text = file.read(_HEADER_BYTES).decode("utf-8", errors="replace")
+    named = _DATA_FILE.search(text)
+    if named is None or named[1] == "LOCAL":
+        return ()
+    if named[1].split()[0] == "LIST":
+        names = [line.strip() for line in text[named.end() :].splitlines() if line.strip()]
+        return tuple(path for path in (header.parent / name for name in names) if path.is_file())
+    if "%" in named[1]:
+        return tuple(sorted(header.parent.glob(_COUNTER.sub("*", named[1].split()[0]))))
+    return (header.parent / named[1],)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import csv
 import json
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -11,13 +12,16 @@ from elastix_impact.errors import ElastixImpactError, InputError
 from elastix_impact.geometry.grid import Row
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
+from elastix_impact.io.input_files import what_became
 from elastix_impact.io.masks import read_mask
 from elastix_impact.io.read_transform import read_transform
 from elastix_impact.io.scale import MILLIMETRES, LengthUnit, length_unit
 from elastix_impact.io.segmentations import read_label_pair
 from elastix_impact.io.transform_file import read_transform_file
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.runs.record import FILE_NAME
+from elastix_impact.staging.earlier import record_of
+from elastix_impact.staging.staged import WORK_NAME, finish_killed
+from elastix_impact.staging.swap import RECORD
 from elastix_impact.transforms.base import AbstractTransform
 
 
@@ -56,7 +60,7 @@ class FinishedRun:
     initial, transform
         From fixed to moving world points, mm: before the first stage, and after the last one.
     missing
-        Sentences about what can't be shown.
+        Sentences about what can't be shown, what is no longer what was registered, and a later run that failed.
     """
 
     folder: Path
@@ -95,8 +99,9 @@ def read_run(folder: Path) -> FinishedRun:
     Raises
     ------
     InputError
-        If it holds no `registration.json` of this package.
+        If it holds no `registration.json` of this package, or a run is at work there.
     """
+    finish_killed(folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)  # the run has told them, they are in its record
         return _read(folder)
@@ -104,7 +109,7 @@ def read_run(folder: Path) -> FinishedRun:
 
 def _read(folder: Path) -> FinishedRun:
     record = _record(folder)
-    missing: list[str] = []
+    missing = [*_no_longer(record), *_later(folder)]
     turned = _ignores_directions(record)
     images = {role: _image(record, role, turned, missing) for role in ("fixed", "moving")}
     mask = None if images["fixed"] is None else _mask(record, images["fixed"], turned, missing)
@@ -126,19 +131,51 @@ def _read(folder: Path) -> FinishedRun:
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    path = folder / FILE_NAME
+    path = folder / RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"no report can be made: {error}" if path.exists() else f"there is no {FILE_NAME} here",
+            f"no report can be made: {error}" if path.exists() else f"there is no {RECORD} here",
             where=str(folder),
             expected="the output folder of `elastix-impact run` or `register`",
             remedy="Name the folder that the registration wrote into",
         ) from error
     if not isinstance(record, dict) or "inputs" not in record:
-        raise InputError(f"{FILE_NAME} is none that elastix-impact wrote", where=str(folder), remedy="Run it again")
+        raise InputError(f"{RECORD} is none that elastix-impact wrote", where=str(folder), remedy="Run it again")
     return record
+
+
+def _no_longer(record: dict[str, Any]) -> Iterator[str]:
+    """Which of the files that were read are not what they were."""
+    maps = ({"role": "parameter map", **stage.get("parameter_map", {})} for stage in record.get("stages", []))
+    for facts in (*record.get("files_read", []), *maps):
+        became = what_became(facts)
+        if became is not None:
+            yield (
+                f"The {facts['role']} is no longer the file that was registered: {facts['path']} "
+                f"{'is missing' if became == 'missing' else 'has changed since'}."
+            )
+
+
+def _later(folder: Path) -> Iterator[str]:
+    """What a later run into the folder came to, if it did not end well."""
+    later = record_of(folder / WORK_NAME)
+    if later:
+        yield (
+            f"A later run into this folder is not complete ({later.get('status')}); this is the earlier result. "
+            f"What it had is in {folder / WORK_NAME}."
+        )
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files that a report of a run is made from: its own, and those that it read."""
+    record = record_of(folder)
+    return [
+        folder / RECORD,
+        *(folder / name for name in record.get("files", [])),
+        *(Path(facts["path"]) for facts in record.get("files_read", [])),
+    ]
 
 
 def _json(path: Path) -> dict[str, Any]:

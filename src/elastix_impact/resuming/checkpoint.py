@@ -166,7 +166,7 @@ class Checkpoint:
             "files": self._record.files,
             "warnings": self._record.warnings,
         }
-        with written_whole(self._path, durable=True) as temporary:
+        with written_whole(self._path) as temporary:
             torch.save(content, temporary)
         self._last = self._clock()
         self._record.seconds["checkpoints"] += time.perf_counter() - began

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from elastix_impact.errors import OutputError
-from elastix_impact.runs.folder import RunFolder
+from elastix_impact.staging.folder import RunFolder
 
 
 def test_a_folder_is_made_with_its_parents_and_left_empty(tmp_path: Path) -> None:
