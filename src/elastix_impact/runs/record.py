@@ -229,7 +229,7 @@ def _moved(value: Any, before: str, after: str) -> Any:
     if isinstance(value, dict):
         return {key: _moved(item, before, after) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_moved(item, before, after) for item in value]
+        return type(value)(_moved(item, before, after) for item in value)
     return after + value.removeprefix(before) if isinstance(value, str) and value.startswith(before) else value
 
 

@@ -55,8 +55,8 @@ class Swap:
                 flush(self.work / name)
             for folder in {(self.work / name).parent for name in self.new}:
                 flush_folder(folder)
-            write_text_whole(self.work / JOURNAL, json.dumps({"new": self.new, "old": self.old}, indent=1) + "\n")
             try:
+                write_text_whole(self.work / JOURNAL, json.dumps({"new": self.new, "old": self.old}, indent=1) + "\n")
                 self.go_on()
             except BaseException:
                 self._take_back()
@@ -84,7 +84,7 @@ class Swap:
         for folder in {(self.target / name).parent for name in self.new} - {self.target}:
             _remove_empty(folder, self.target)
         shutil.rmtree(self.work / _ASIDE, ignore_errors=True)
-        (self.work / JOURNAL).unlink()
+        (self.work / JOURNAL).unlink(missing_ok=True)
 
     def clean_up(self) -> None:
         """Remove what is left of the earlier result, and the folder of the work."""
