@@ -45,7 +45,7 @@ def test_fewer_stages_leave_nothing_of_the_earlier_ones_and_what_is_of_others_st
 
 FAULTS = {
     "a registration that fails": (1, "(MaximumNumberOfSamplingAttempts 0)\n(RequiredRatioOfValidSamples 1.0)\n"),
-    "a format that can't be written": (2, '(ResultImageFormat "xyz")\n'),
+    "a format that can't be written": (2, '(ResultImageFormat "png")\n'),
 }
 
 
@@ -71,7 +71,7 @@ def test_a_run_that_fails_leaves_the_earlier_result_whole_and_says_where_it_was(
 
 def test_a_run_that_fails_where_nothing_was_lies_there(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    (data / "ParameterMap.1.txt").write_text(MAP.replace('"mhd"', '"xyz"'))
+    (data / "ParameterMap.1.txt").write_text(MAP.replace('"mhd"', '"png"'))
     assert main(words(data, out)) == 2
     assert record_in(out)["status"] == "error"
     assert not (out / WORK_NAME).exists()
@@ -116,7 +116,7 @@ def test_maps_of_a_preset_and_inputs_from_memory_belong_to_their_run(data: Path,
     assert map_path.read_text() == MAP, "the record names it where it lies"
     assert first.out == out
     with pytest.raises(elastix_impact.ElastixImpactError):
-        elastix_impact.register(*pair, MAP.replace('"mhd"', '"xyz"'), out=out, threads=1, device="cpu")
+        elastix_impact.register(*pair, MAP.replace('"mhd"', '"png"'), out=out, threads=1, device="cpu")
     assert map_path.read_text() == MAP, "a run that fails changes nothing of it"
 
 

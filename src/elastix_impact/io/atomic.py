@@ -48,9 +48,11 @@ def new_file(path: Path) -> Path:
 
 
 def forget(path: Path) -> None:
-    """Remove a file that is of no use any more; what the system says to that is of none either."""
-    with contextlib.suppress(OSError):
-        path.unlink(missing_ok=True)
+    """Remove a file that is of no use any more; what the system says to that is of none either, after a second try."""
+    for _ in range(2):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+            return
 
 
 def flush(path: Path) -> None:

@@ -33,8 +33,8 @@ def recorded(record: RunRecord, folder: RunFolder, case: Case, plan: CasePlan, e
     kept = folder.path / CHECKPOINT
     log = RunLog(folder.path / LOG_NAME, append=case.resume and kept.exists(), level=case.log_level, echo=echo)
     folder.note(folder.path / LOG_NAME)
-    folder.write_text(RECORD, record.to_text())
     try:
+        folder.write_text(RECORD, record.to_text())
         yield log
     except BaseException as error:
         record.finish(*_ending(error))
@@ -92,14 +92,14 @@ def _say_where(error: BaseException, record: RunRecord, folder: RunFolder) -> No
 
 def _write_end(record: RunRecord, log: RunLog) -> None:
     """The log's last lines."""
-    log.info(footer(record.landmarks, record.seconds["total"]))
-    if record.seeds is not None:
-        log.info(record.seeds.to_text())
-    if record.verdict is not None:
-        log.info("\n".join(record.verdict.lines()))
-    if record.status != "complete":
-        log.error(f"the run is not complete ({record.status}): {record.message}")
-    log.close()
+    with contextlib.closing(log):
+        log.info(footer(record.landmarks, record.seconds["total"]))
+        if record.seeds is not None:
+            log.info(record.seeds.to_text())
+        if record.verdict is not None:
+            log.info("\n".join(record.verdict.lines()))
+        if record.status != "complete":
+            log.error(f"the run is not complete ({record.status}): {record.message}")
 
 
 def told(log: RunLog, on_warning: Callable[[str], None] | None) -> Callable[[str], None]:
