@@ -1,4 +1,4 @@
-"""A file system that fails: the n-th operation on a file below a folder ends in an OSError, all others do what they do."""
+"""A file system that fails: the n-th operation on a file below a folder ends in an OSError."""
 
 import builtins
 import errno

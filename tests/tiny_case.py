@@ -1,4 +1,4 @@
-"""The smallest case that is registered: two 2-D images, landmarks, a translation, or two maps; a fraction of a second."""
+"""The smallest case that is registered: two 2-D images, landmarks, one translation or two; a fraction of a second."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def write_tiny_case(folder: Path, *, stages: int = 1) -> Path:
         sitk.WriteImage(image, str(folder / f"{name}.mha"))
     points = np.array([[10.0, 12.0], [20.0, 20.0], [30.0, 22.0]])
     write_points(folder / "Fixed_landmarks.txt", points)
-    write_points(folder / "Moving_landmarks.txt", points + [3.0, 0.0])
+    write_points(folder / "Moving_landmarks.txt", points + np.array([3.0, 0.0]))
     for stage in range(stages):
         (folder / (f"ParameterMap.{stage}.txt" if stage else "ParameterMap.txt")).write_text(MAP)
     return folder

@@ -1,4 +1,4 @@
-"""Whatever operation on a file fails during a run: the folder has the old result or the new one; a paragraph says so."""
+"""Whatever operation on a file fails in a run: the folder has the old result or the new one; a paragraph says so."""
 
 import errno
 import itertools
@@ -85,7 +85,9 @@ def test_at_every_operation(code: int, data: Path, older: Path, tmp_path: Path, 
     assert look(1, 1, code, data, older, tmp_path, capsys) > 100
 
 
-def test_where_nothing_was_there_is_nothing_or_a_run_that_says_that_it_failed(data: Path, tmp_path: Path, capsys) -> None:
+def test_where_nothing_was_there_is_nothing_or_a_run_that_says_that_it_failed(
+    data: Path, tmp_path: Path, capsys
+) -> None:
     for number in itertools.count(3, 2 * EVERY):
         out = tmp_path / str(number)
         out.mkdir()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from elastix_impact.cli.main import main
-from elastix_impact.staging.staged import WORK_NAME
 from elastix_impact.cli.time_limit import duration, time_limit
+from elastix_impact.staging.staged import WORK_NAME
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs an alarm signal")

@@ -71,6 +71,10 @@ class LockedError(InputError):
     """Another process holds the lock."""
 
 
+class _GoneError(Exception):
+    """The file went while it was looked at: its holder has ended."""
+
+
 @contextlib.contextmanager
 def locked(path: Path, what: str, *, wait: float = 0.0) -> Iterator[None]:
     """Hold the lock `path` inside the block; it is a file that goes at the end.
@@ -91,8 +95,11 @@ def locked(path: Path, what: str, *, wait: float = 0.0) -> Iterator[None]:
     """
     until = time.monotonic() + wait
     while True:
-        with output_errors(path):
-            descriptor, holder = _try(path)
+        try:
+            with output_errors(path):
+                descriptor, holder = _try(path)
+        except _GoneError:
+            continue
         if descriptor is not None:
             break
         if time.monotonic() >= until:
@@ -116,8 +123,9 @@ def _try(path: Path) -> tuple[int | None, Holder | None]:
     try:
         hold = _hold(descriptor)
         holder = _read(descriptor)
-        gone = not path.exists() or not os.path.samestat(os.fstat(descriptor), path.stat())
-        if gone or hold == "another's" or (not made and (hold != "ours" if holder is None else holder.lives(hold))):
+        if not _is_still(descriptor, path):
+            raise _GoneError
+        if hold == "another's" or (not made and (hold != "ours" if holder is None else holder.lives(hold))):
             os.close(descriptor)
             return None, holder
         os.ftruncate(descriptor, 0)
@@ -138,11 +146,21 @@ def _opened(path: Path) -> tuple[int, bool]:
     try:
         return os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644), True
     except FileExistsError:
-        if path.is_symlink() or not path.is_file():
+        if path.is_symlink() or path.is_dir():
             raise OutputError(
                 "this is where the lock is to be, and it is no plain file", where=str(path), remedy="Remove it"
             ) from None
-        return os.open(path, _FLAGS), False
+        try:
+            return os.open(path, _FLAGS), False
+        except FileNotFoundError:
+            raise _GoneError from None
+
+
+def _is_still(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _hold(descriptor: int) -> _Hold:
