@@ -71,10 +71,20 @@ def test_a_run_that_fails_leaves_the_earlier_result_whole_and_says_where_it_was(
 
 def test_a_run_that_fails_where_nothing_was_lies_there(data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    (data / "ParameterMap.1.txt").write_text(MAP.replace('"mhd"', '"png"'))
+    (data / "Fixed_landmarks.txt").write_text("no points")
     assert main(words(data, out)) == 2
+    assert set(content(out)) == {"elastix.log", "registration.json"}
     assert record_in(out)["status"] == "error"
     assert not (out / WORK_NAME).exists()
+
+
+def test_one_that_can_be_continued_stays_where_it_worked(data: Path, tmp_path: Path, capsys) -> None:
+    out = tmp_path / "out"
+    (data / "ParameterMap.1.txt").write_text(MAP.replace('"mhd"', '"png"'))
+    assert main(words(data, out)) == 2
+    assert not content(out)
+    assert f"What the run had is in {out / WORK_NAME}." in capsys.readouterr().err
+    assert (out / WORK_NAME / "checkpoint.pt").exists()
 
 
 def test_two_at_once_are_one_and_a_paragraph(data: Path, tmp_path: Path) -> None:

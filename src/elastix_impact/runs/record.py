@@ -26,6 +26,7 @@ from elastix_impact.judging.verdict import Verdict
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.parameters.reader import EffectiveValue
 from elastix_impact.registration.result import RegistrationResult
+from elastix_impact.staging.swap import moved_paths
 
 Status = Literal["running", "complete", "failed", "interrupted", "error"]
 
@@ -166,7 +167,9 @@ class RunRecord:
         """The record as plain dictionaries, lists and numbers."""
         content = self._content()
         return (
-            content if self.staged_in is None else _moved(content, f"{self.staged_in}{os.sep}", f"{self.out}{os.sep}")
+            content
+            if self.staged_in is None
+            else moved_paths(content, f"{self.staged_in}{os.sep}", f"{self.out}{os.sep}")
         )
 
     def _content(self) -> dict[str, Any]:
@@ -222,15 +225,6 @@ def versions() -> dict[str, str]:
 def image_facts(image: Image) -> dict[str, Any]:
     """Path and geometry of an image: size in voxels, spacing and origin in mm."""
     return {"path": image.name, "pixel_type": image.pixel_type, **dataclasses.asdict(image.grid)}
-
-
-def _moved(value: Any, before: str, after: str) -> Any:
-    """A value of the record with paths that begin with `before` as they are after the move."""
-    if isinstance(value, dict):
-        return {key: _moved(item, before, after) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_moved(item, before, after) for item in value)
-    return after + value.removeprefix(before) if isinstance(value, str) and value.startswith(before) else value
 
 
 def _now() -> str:

@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 from elastix_impact.errors import OutputError
 from elastix_impact.io.atomic import flush, flush_folder, forget, output_errors, write_text_whole
@@ -136,6 +136,15 @@ def _names(said: object) -> tuple[str, ...]:
 def is_inside(name: str) -> bool:
     """Whether a name leads nowhere but into the folder that it is relative to."""
     return bool(name) and not os.path.isabs(name) and ".." not in Path(name).parts
+
+
+def moved_paths(value: Any, before: str, after: str) -> Any:
+    """Plain values, with texts that begin with `before` as they are after the move."""
+    if isinstance(value, dict):
+        return {key: moved_paths(item, before, after) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(moved_paths(item, before, after) for item in value)
+    return after + value.removeprefix(before) if isinstance(value, str) and value.startswith(before) else value
 
 
 def _there(path: Path) -> bool:
