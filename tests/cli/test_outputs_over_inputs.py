@@ -152,7 +152,10 @@ def test_models_export_and_presets_show(data: Path, out: Path, capsys) -> None:
     torch.save({}, weights)
     refused(capsys, out, ["models", "export", "anatomix", weights, "--out", weights])
     image = a_copy(data, "FixedImage.mha", out / "image.mha")
-    os.link(image, out / "rigid.txt")
+    assert main(["presets", "show", "rigid", "--to", str(out.parent / "maps")]) == 0
+    name = next(path.name for path in (out.parent / "maps").glob("*.txt"))
+    os.link(image, out / name)
+    capsys.readouterr()
     refused(capsys, out, ["presets", "show", "rigid", "-f", image, "--to", out])
 
 
