@@ -110,5 +110,5 @@ def what_became(facts: Mapping[str, Any]) -> str | None:
     """How a file differs from what `file_facts` once said of it: ``"missing"``, ``"changed"``; None if it does not."""
     if "sha256" not in facts:
         return None
-    now = file_facts(Path(facts["path"]))
+    now = file_facts(Path(facts["path"]), alone="files" not in facts)
     return "missing" if "sha256" not in now else None if now["sha256"] == facts["sha256"] else "changed"

@@ -3,7 +3,6 @@
 import csv
 import json
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -12,17 +11,17 @@ from elastix_impact.errors import ElastixImpactError, InputError
 from elastix_impact.geometry.grid import Row
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
-from elastix_impact.io.input_files import what_became
 from elastix_impact.io.masks import read_mask
 from elastix_impact.io.read_transform import read_transform
 from elastix_impact.io.scale import MILLIMETRES, LengthUnit, length_unit
 from elastix_impact.io.segmentations import read_label_pair
 from elastix_impact.io.transform_file import read_transform_file
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.staging.earlier import record_of
-from elastix_impact.staging.staged import WORK_NAME, finish_killed
+from elastix_impact.staging.staged import finish_killed
 from elastix_impact.staging.swap import RECORD
 from elastix_impact.transforms.base import AbstractTransform
+
+from .files_read import later_run, no_longer
 
 
 @final
@@ -109,7 +108,7 @@ def read_run(folder: Path) -> FinishedRun:
 
 def _read(folder: Path) -> FinishedRun:
     record = _record(folder)
-    missing = [*_no_longer(record), *_later(folder)]
+    missing = [*no_longer(record), *later_run(folder)]
     turned = _ignores_directions(record)
     images = {role: _image(record, role, turned, missing) for role in ("fixed", "moving")}
     mask = None if images["fixed"] is None else _mask(record, images["fixed"], turned, missing)
@@ -144,38 +143,6 @@ def _record(folder: Path) -> dict[str, Any]:
     if not isinstance(record, dict) or "inputs" not in record:
         raise InputError(f"{RECORD} is none that elastix-impact wrote", where=str(folder), remedy="Run it again")
     return record
-
-
-def _no_longer(record: dict[str, Any]) -> Iterator[str]:
-    """Which of the files that were read are not what they were."""
-    maps = ({"role": "parameter map", **stage.get("parameter_map", {})} for stage in record.get("stages", []))
-    for facts in (*record.get("files_read", []), *maps):
-        became = what_became(facts)
-        if became is not None:
-            yield (
-                f"The {facts['role']} is no longer the file that was registered: {facts['path']} "
-                f"{'is missing' if became == 'missing' else 'has changed since'}."
-            )
-
-
-def _later(folder: Path) -> Iterator[str]:
-    """What a later run into the folder came to, if it did not end well."""
-    later = record_of(folder / WORK_NAME)
-    if later:
-        yield (
-            f"A later run into this folder is not complete ({later.get('status')}); this is the earlier result. "
-            f"What it had is in {folder / WORK_NAME}."
-        )
-
-
-def files_of(folder: Path) -> list[Path]:
-    """The files that a report of a run is made from: its own, and those that it read."""
-    record = record_of(folder)
-    return [
-        folder / RECORD,
-        *(folder / name for name in record.get("files", [])),
-        *(Path(facts["path"]) for facts in record.get("files_read", [])),
-    ]
 
 
 def _json(path: Path) -> dict[str, Any]:

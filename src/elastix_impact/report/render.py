@@ -7,7 +7,8 @@ import jinja2
 from elastix_impact.io.atomic import write_text_whole
 from elastix_impact.io.input_files import refuse_overwriting
 
-from .finished_run import files_of, read_run
+from .files_read import files_of
+from .finished_run import read_run
 from .page import page_of
 
 NAME = "report.html"

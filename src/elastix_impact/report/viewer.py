@@ -8,7 +8,8 @@ from elastix_impact.errors import InputError
 from elastix_impact.io.atomic import write_text_whole
 from elastix_impact.io.input_files import refuse_overwriting
 
-from .finished_run import FinishedRun, files_of, read_run
+from .files_read import files_of
+from .finished_run import FinishedRun, read_run
 from .render import page_environment
 from .structures import COLOURS, structure_name
 from .viewer_volumes import images_of, labels_of, viewer_grid

@@ -106,3 +106,13 @@ def test_the_hash_is_that_of_all_files_and_tells_changes(tmp_path: Path) -> None
     path.unlink()
     assert what_became(facts) == "missing"
     assert what_became({"path": "of an earlier version"}) is None
+
+
+def test_a_map_is_itself_whatever_it_names(tmp_path: Path) -> None:
+    start, use = tmp_path / "start.txt", tmp_path / "map.txt"
+    start.write_text("(Transform ...)")
+    use.write_text(f'(InitialTransformParameterFileName "{start}")')
+    facts = file_facts(use, alone=True)
+    assert facts["sha256"] == hashlib.sha256(use.read_bytes()).hexdigest()
+    start.write_text("another one")
+    assert what_became(facts) is None

@@ -268,35 +268,3 @@ def test_it_can_be_interrupted(case: dict[str, Path], tmp_path: Path) -> None:
     assert not list(out.rglob(".stage*"))
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
     assert not [command for command in commands if str(out).encode() in command]
-
-
-@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for processes in /proc")
-def test_killed_no_child_lives_on_and_no_copies_of_images_stay(case: dict[str, Path], tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    long = {"Optimizer": '"SimultaneousPerturbation"', "MaximumNumberOfIterations": "1000000", "SP_a": "0.0001"}
-    use = _map(tmp_path / "long.txt", **long)
-    words = ["register", "-f", case["fixed"], "-m", case["moving"], "-p", use, "-o", out]
-    work, until = out / WORK_NAME, time.monotonic() + 120
-    with subprocess.Popen([sys.executable, "-m", "elastix_impact", *words], stderr=subprocess.DEVNULL) as run:
-        while not ((work / "elastix.log").is_file() and "Resolution: 0" in (work / "elastix.log").read_text()):
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        children = _commands(str(work).encode())
-        copies = list(work.rglob("fixed.mha"))
-        run.send_signal(signal.SIGKILL)
-    assert len(children) == 1
-    assert len(copies) == 1
-    while _commands(str(work).encode()) or list(work.rglob(".stage*")):
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
-def _commands(part: bytes) -> list[bytes]:
-    """Command lines of living processes that have a part."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found.append(path.read_bytes())
-        except OSError:
-            continue
-    return [command for command in found if part in command]
