@@ -95,7 +95,7 @@ def run_case(
             with collecting_warnings(record.warnings, told(log, on_warning)):
                 inputs = read_inputs(case, plan.stages)
                 record.inputs = inputs.facts()
-                record.files_read = [{"role": role, **file_facts(path)} for role, path in files.items()]
+                record.files_read = [{"role": role, **file_facts(path.absolute())} for role, path in files.items()]
                 plan = resolve_for(plan, inputs.fixed.grid.dimension)
                 checkpoint = _checkpoint(case, plan, inputs, models, devices, folder, record)
                 measures = RunMeasures(inputs, record, folder, log, observers, wanted=case.evaluation)
