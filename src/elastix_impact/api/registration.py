@@ -15,6 +15,7 @@ from elastix_impact.errors import RegistrationFailedError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
+from elastix_impact.io.input_files import refuse_overwriting
 from elastix_impact.io.itk_images import to_itk_image
 from elastix_impact.io.points import Landmarks, read_points
 from elastix_impact.io.read_transform import StoredTransform, read_transform
@@ -148,7 +149,9 @@ class Registration:
         return to_itk_image(self.warped)
 
     def save(self, folder: str | PathLike[str]) -> Path:
-        """Copy the run's files into `folder`, made if need be; returns it."""
+        """Copy the run's files into `folder`, made if need be; returns it. OutputError if an input is in the way."""
+        copied = [Path(folder) / one.relative_to(self.out) for one in self.out.rglob("*")]
+        refuse_overwriting(copied, [Path(one["path"]) for one in self.record["files_read"]])
         return Path(shutil.copytree(self.out, folder, dirs_exist_ok=True))
 
     def report(self, path: str | PathLike[str] | None = None) -> Path:

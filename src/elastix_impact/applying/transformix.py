@@ -19,6 +19,7 @@ from elastix_impact.io.atomic import write_text_whole
 from elastix_impact.io.collect_warnings import collecting_warnings
 from elastix_impact.io.image_writing import check_format, write_image
 from elastix_impact.io.images import read_image, read_labels
+from elastix_impact.io.input_files import refuse_overwriting
 from elastix_impact.io.mesh import read_mesh, write_mesh
 from elastix_impact.io.output_points import nearest_indices, output_points_text
 from elastix_impact.io.pixels import numpy_type
@@ -29,8 +30,8 @@ from elastix_impact.io.warning import InputWarning
 from elastix_impact.observers.log import RunLog
 from elastix_impact.observers.log_text import duration
 from elastix_impact.runs.device import choose_threads, torch_settings
-from elastix_impact.runs.folder import RunFolder
 from elastix_impact.runs.record import versions
+from elastix_impact.staging.folder import RunFolder
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.dense import determinants, displacement_field, jacobian_field
 from elastix_impact.transforms.resample import resample, resample_labels
@@ -87,6 +88,7 @@ def run_transformix(
     ElastixImpactError
         If a file can't be used or written; the log says so too.
     """
+    _keep_inputs(case)
     folder = RunFolder.open(case.out, create=False)
     with _logged(folder, case, command, log_echo) as log:
 
@@ -99,6 +101,19 @@ def run_transformix(
             record = _read_record(case)
             _Work(case, folder, log, record, read_transform(case.transform).as_stored).run()
     return folder.files
+
+
+def _keep_inputs(case: TransformixCase) -> None:
+    """Refuse inputs that lie where something is to be written; raises OutputError."""
+    read = [path for path in (case.transform, case.image, case.points) if path is not None]
+    images = {"result": case.image is not None, "deformationField": case.field, "spatialJacobian": case.jacobian,
+              "fullSpatialJacobian": case.jacobian_matrix}  # fmt: skip
+    written = [case.out / LOG_NAME]
+    if case.points is not None:
+        written += [case.out / f"outputpoints.{suffix}" for suffix in ("txt", "vtk")]
+    for name in (name for name, wanted in images.items() if wanted):
+        written += sorted(case.out.glob(f"{name}.*"))
+    refuse_overwriting(written, read)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from torch import Tensor
 from elastix_impact.errors import ImageError, OutputError
 from elastix_impact.geometry.grid import Grid
 
-from .atomic import output_errors, written_whole
+from .atomic import flush, forget, output_errors, written_whole
 from .formats import FLAT_SUFFIXES, HEADER_SUFFIXES, KNOWN_SUFFIXES, essence, library_chatter_off
 from .headers.check import check_header
 from .itk_images import itk_image_on
@@ -148,6 +148,7 @@ def _write_header_and_data(path: Path, image: sitk.Image, *, compress: bool) -> 
             _write(header, image, path, compress=compress)
             text = header.read_text(encoding="utf-8")
             header.write_text(text.replace(data.name, data_path.name), encoding="utf-8")
+            flush(data)
             data.replace(data_path)
         finally:
-            data.unlink(missing_ok=True)
+            forget(data)

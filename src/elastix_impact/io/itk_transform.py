@@ -41,7 +41,6 @@ def write_itk_field(path: Path, displacements: FeatureVolume, grid: Grid) -> Non
 
 def _write(path: Path, itk_transform: sitk.Transform) -> None:
     with written_whole(path) as temporary:
-        temporary.touch()  # a missing or closed folder is told apart from what ITK can't do
         try:
             sitk.WriteTransform(itk_transform, str(temporary))
         except RuntimeError as error:

@@ -17,9 +17,11 @@ from elastix_impact.io.scale import MILLIMETRES, LengthUnit, length_unit
 from elastix_impact.io.segmentations import read_label_pair
 from elastix_impact.io.transform_file import read_transform_file
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.runs.record import FILE_NAME
+from elastix_impact.staging.staged import finish_killed
+from elastix_impact.staging.swap import RECORD
 from elastix_impact.transforms.base import AbstractTransform
 
+from .files_read import later_run, no_longer
 from .whole import reading
 
 
@@ -58,7 +60,7 @@ class FinishedRun:
     initial, transform
         From fixed to moving world points, mm: before the first stage, and after the last one.
     missing
-        Sentences about what can't be shown.
+        Sentences about what can't be shown, what is no longer what was registered, and a later run that failed.
     """
 
     folder: Path
@@ -97,8 +99,10 @@ def read_run(folder: Path) -> FinishedRun:
     Raises
     ------
     InputError
-        If it holds no `registration.json` of this package, or a file that is not as it was written.
+        If it holds no `registration.json` of this package, or a file that is not as it was written, or a run is at work
+        there.
     """
+    finish_killed(folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)  # the run has told them, they are in its record
         with reading(folder):
@@ -107,7 +111,7 @@ def read_run(folder: Path) -> FinishedRun:
 
 def _read(folder: Path) -> FinishedRun:
     record = _record(folder)
-    missing: list[str] = []
+    missing = [*no_longer(record), *later_run(folder)]
     turned = _ignores_directions(record)
     images = {role: _image(record, role, turned, missing) for role in ("fixed", "moving")}
     mask = None if images["fixed"] is None else _mask(record, images["fixed"], turned, missing)
@@ -133,18 +137,18 @@ def _read(folder: Path) -> FinishedRun:
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    path = folder / FILE_NAME
+    path = folder / RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"no report can be made: {error}" if path.exists() else f"there is no {FILE_NAME} here",
+            f"no report can be made: {error}" if path.exists() else f"there is no {RECORD} here",
             where=str(folder),
             expected="the output folder of `elastix-impact run` or `register`",
             remedy="Name the folder that the registration wrote into",
         ) from error
     if not isinstance(record, dict) or "inputs" not in record:
-        raise InputError(f"{FILE_NAME} is none that elastix-impact wrote", where=str(folder), remedy="Run it again")
+        raise InputError(f"{RECORD} is none that elastix-impact wrote", where=str(folder), remedy="Run it again")
     return record
 
 

@@ -1,12 +1,14 @@
 """A preset as files: its maps for a pair of images, and the MIND model that it may need."""
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 from elastix_impact.errors import InputError
 from elastix_impact.geometry.domain import Domain
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.atomic import output_errors, write_text_whole
+from elastix_impact.io.input_files import refuse_overwriting
 from elastix_impact.io.pairs import read_pair
 from elastix_impact.parameters.presets import EARLIER_NAMES, PRESETS, PairFacts, Preset, preset_texts
 from elastix_impact.zoo.export.mind import export_mind, mind_file_name
@@ -66,15 +68,17 @@ def _overlap(fixed: Image, moving: Image) -> float:
     return float(Domain.of(moving.grid, None, "cpu").weights(points).mean())
 
 
-def write_preset(preset: Preset, facts: PairFacts, folder: Path) -> tuple[Path, ...]:
+def write_preset(preset: Preset, facts: PairFacts, folder: Path, read: Sequence[Path] = ()) -> tuple[Path, ...]:
     """Write the maps of a preset into `folder`, with a MIND model if they name one; the maps' paths, in order.
+
+    The files of `read` keep their places.
 
     Raises
     ------
     InputError
         If the preset is not for images of this dimension.
     OutputError
-        If the folder can't be written.
+        If the folder can't be written, or a file of `read` is in the way.
     """
     dimension = len(facts.fixed_spacing)
     if dimension not in preset.dimensions:
@@ -83,10 +87,12 @@ def write_preset(preset: Preset, facts: PairFacts, folder: Path) -> tuple[Path, 
             remedy="Take the preset rigid, general or mono",
         )
     texts = preset_texts(preset, facts)
+    model = folder / "MIND" / mind_file_name(*MIND, dimension)
+    refuse_overwriting([model, *(folder / name for name, _ in texts)], read)
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts:
             write_text_whole(folder / name, text)
     if any('"MIND/' in text for _, text in texts):
-        export_mind(folder / "MIND" / mind_file_name(*MIND, dimension), *MIND, dimension)
+        export_mind(model, *MIND, dimension)
     return tuple(folder / name for name, _ in texts)

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from elastix_impact.errors import ImageError
+
 from .header import Header, damaged
-from .metaimage import examine_metaimage
+from .metaimage import examine_metaimage, metaimage_files
 from .nifti import NIFTI_SUFFIXES, examine_nifti
-from .nrrd import examine_nrrd
+from .nrrd import examine_nrrd, nrrd_files
 from .tiff import examine_tiff
 
 _END_OF_JPEG = b"\xff\xd9"
@@ -27,6 +29,14 @@ def check_header(path: Path) -> Header | None:
     name = path.name.lower()
     examine = next((one for suffixes, one in _FORMATS.items() if name.endswith(suffixes)), None)
     return None if examine is None else examine(path)
+
+
+def data_files_of(header: Path) -> tuple[Path, ...]:
+    """The files that the voxels of a .mhd or .nhdr lie in, also those that are not there; none if it makes no sense."""
+    try:
+        return metaimage_files(header) if header.suffix.lower() == ".mhd" else nrrd_files(header)
+    except ImageError:
+        return ()
 
 
 def _examine_jpeg(path: Path) -> None:

@@ -16,6 +16,9 @@ MOST_AXES = 5
 LARGEST_SIZE = 1 << 31
 """Voxels along an axis, values per voxel."""
 
+MOST_FILES = 1 << 16
+"""Data files that a pattern of names may stand for."""
+
 SPACINGS_MM = (1e-6, 1e6)
 """Distances of voxels that mean something: from a nanometre to a kilometre."""
 
@@ -88,6 +91,17 @@ def whole_number(words: str, key: str, path: Path) -> int:
     if len(numbers) != 1:
         raise damaged(path, f"its header's {key} is {words[:60]!r}, not one number")
     return numbers[0]
+
+
+def numbered_names(pattern: str, numbers: range, key: str, path: Path) -> tuple[str, ...]:
+    """The names that a pattern as ``slice%03d.raw`` stands for; raises ImageError if it is none, or for too many."""
+    try:
+        if len(numbers) > MOST_FILES:
+            raise ValueError
+        return tuple(pattern % number for number in numbers)
+    except (OverflowError, TypeError, ValueError):
+        words = f"{pattern[:60]!r} from {numbers.start} to {numbers.stop}"
+        raise damaged(path, f"its header's {key} is {words}, which is no pattern of up to {MOST_FILES} names") from None
 
 
 def finite_numbers(words: Sequence[str], key: str, path: Path) -> tuple[float, ...]:

@@ -7,7 +7,17 @@ import math
 import re
 from pathlib import Path
 
-from .header import Encoding, Header, check_sizes, check_spacings, damaged, finite_numbers, whole_number, whole_numbers
+from .header import (
+    Encoding,
+    Header,
+    check_sizes,
+    check_spacings,
+    damaged,
+    finite_numbers,
+    numbered_names,
+    whole_number,
+    whole_numbers,
+)
 from .streams import check_voxels
 
 MOST_HEADER_BYTES = 1 << 16
@@ -53,6 +63,13 @@ def examine_metaimage(path: Path) -> Header:
         untold=untold,
     )
     return check_voxels(header, path)
+
+
+def metaimage_files(path: Path) -> tuple[Path, ...]:
+    """Where a MetaImage's voxels lie, whether the files are there or not; raises ImageError."""
+    keys, _ = _keys(path)
+    sizes = whole_numbers(keys.get("DimSize", ""), "DimSize", path)
+    return _data_files(keys["ElementDataFile"], sizes, path)
 
 
 def _keys(path: Path) -> tuple[dict[str, str], int]:
@@ -132,7 +149,7 @@ def _data_files(named: str, sizes: tuple[int, ...], path: Path) -> tuple[Path, .
     if first == ["LIST"]:
         names = [line.strip() for line in named.splitlines()[1:] if line.strip()]
     elif "%" in named:
-        names = _numbered(named, sizes, path)
+        names = _numbered(named, sizes[-1:] or (1,), path)
     else:
         names = [named]
     if not names or not all(names):
@@ -140,12 +157,9 @@ def _data_files(named: str, sizes: tuple[int, ...], path: Path) -> tuple[Path, .
     return tuple(path.parent / name for name in names)
 
 
-def _numbered(named: str, sizes: tuple[int, ...], path: Path) -> list[str]:
+def _numbered(named: str, slices: tuple[int, ...], path: Path) -> tuple[str, ...]:
     """``slice%03d.raw first last step`` as names."""
     pattern, *words = named.split()
     numbers = whole_numbers(" ".join(words), "ElementDataFile", path)
-    first, last, step = (*numbers, *(1, sizes[-1], 1)[len(numbers) :])[:3]
-    try:
-        return [pattern % k for k in range(first, last + 1, max(step, 1))]
-    except (TypeError, ValueError):
-        raise damaged(path, f"its header's ElementDataFile is {named[:60]!r}, which is no pattern of names") from None
+    first, last, step = (*numbers, *(1, *slices, 1)[len(numbers) :])[:3]
+    return numbered_names(pattern, range(first, last + 1, max(step, 1)), "ElementDataFile", path)

@@ -3,7 +3,17 @@
 import re
 from pathlib import Path
 
-from .header import Encoding, Header, check_sizes, check_spacings, damaged, finite_numbers, whole_number, whole_numbers
+from .header import (
+    Encoding,
+    Header,
+    check_sizes,
+    check_spacings,
+    damaged,
+    finite_numbers,
+    numbered_names,
+    whole_number,
+    whole_numbers,
+)
 from .streams import check_voxels
 
 MOST_HEADER_BYTES = 1 << 20
@@ -54,6 +64,11 @@ def examine_nrrd(path: Path) -> Header:
     return check_voxels(header, path)
 
 
+def nrrd_files(path: Path) -> tuple[Path, ...]:
+    """Where a NRRD file's voxels lie, whether the files are there or not; raises ImageError."""
+    return _fields(path)[1]
+
+
 def _fields(path: Path) -> tuple[dict[str, str], tuple[Path, ...], int]:
     """The header's fields, the files of its data, and where it ends in bytes."""
     with path.open("rb") as file:
@@ -98,10 +113,8 @@ def _data_files(named: str, path: Path) -> tuple[Path, ...]:
     if "%" not in words[0] or len(words) < 4:
         return (path.parent / named,)
     first, last, step = whole_numbers(" ".join(words[1:4]), "data file", path)
-    try:
-        return tuple(path.parent / (words[0] % k) for k in range(first, last + (1 if step > 0 else -1), step or 1))
-    except (TypeError, ValueError):
-        raise damaged(path, f"its header's data file is {named[:60]!r}, which is no pattern of names") from None
+    numbers = range(first, last + (1 if step > 0 else -1), step or 1)
+    return tuple(path.parent / name for name in numbered_names(words[0], numbers, "data file", path))
 
 
 def _check_endian(fields: dict[str, str], item_bytes: int, encoding: Encoding, path: Path) -> None:
