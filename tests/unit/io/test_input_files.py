@@ -33,6 +33,20 @@ def test_a_header_of_many_files(named: str, tmp_path: Path) -> None:
     assert files_of_input(path) == (path, *parts)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.mhd", "ObjectType = Image\nElementDataFile = s%d.raw 0 999999999 1\n"),
+        ("a.mhd", "NDims = 3\n"),
+        ("a.nhdr", "NRRD0004\ntype: short\ndimension: 1\nsizes: 1\nencoding: raw\ndata file: s%q 0 1 1\n"),
+    ],
+)
+def test_a_header_that_makes_no_sense_stands_for_itself(name: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    assert files_of_input(path) == (path,)
+
+
 def test_a_chain_of_transforms_from_any_folder_even_if_it_bites_its_tail(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     first, second, third, itk = (tmp_path / name for name in ("0.txt", "b/1.txt", "2.toml", "t.tfm"))

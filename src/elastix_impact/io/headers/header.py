@@ -94,14 +94,14 @@ def whole_number(words: str, key: str, path: Path) -> int:
 
 
 def numbered_names(pattern: str, numbers: range, key: str, path: Path) -> tuple[str, ...]:
-    """The names that a pattern as ``slice%03d.raw`` stands for; raises ImageError if it is none, or for too many."""
+    """The names that a pattern as ``slice%03d.raw`` stands for; raises ImageError for none or too many."""
     try:
-        if len(numbers) > MOST_FILES:
+        if not 0 < len(numbers) <= MOST_FILES:
             raise ValueError
         return tuple(pattern % number for number in numbers)
     except (OverflowError, TypeError, ValueError):
-        words = f"{pattern[:60]!r} from {numbers.start} to {numbers.stop}"
-        raise damaged(path, f"its header's {key} is {words}, which is no pattern of up to {MOST_FILES} names") from None
+        words = f"{pattern[:60]!r} from {numbers.start} to before {numbers.stop}"
+        raise damaged(path, f"its header's {key} is {words}, which is no pattern of 1 to {MOST_FILES} names") from None
 
 
 def finite_numbers(words: Sequence[str], key: str, path: Path) -> tuple[float, ...]:

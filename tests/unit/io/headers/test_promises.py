@@ -136,6 +136,18 @@ def test_metaimage_headers_that_make_no_sense(tmp_path: Path, old: str, new: str
         read_image(path)
 
 
+@pytest.mark.parametrize("numbers", ["0 99999999999999999999 1", "0 999999999 1", "5 1 1"])
+@pytest.mark.parametrize(("name", "key"), [("a.mhd", "ElementDataFile ="), ("a.nhdr", "data file:")])
+def test_patterns_for_no_file_or_too_many(tmp_path: Path, name: str, key: str, numbers: str) -> None:
+    path = tmp_path / name
+    _write(path)
+    content = path.read_text()
+    assert f"{key} a.raw" in content
+    path.write_text(content.replace(f"{key} a.raw", f"{key} s%d.raw {numbers}"))
+    with pytest.raises(ImageError, match=r"no pattern of 1 to 65536 names"):
+        read_image(path)
+
+
 def test_a_packed_promise_is_counted_without_being_taken_into_memory(tmp_path: Path) -> None:
     """80 kB that promise 1000 x 1000 x 1000 voxels."""
     path = tmp_path / "a.nii.gz"
