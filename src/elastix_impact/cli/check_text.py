@@ -84,7 +84,8 @@ def _metric(plan: MetricPlan) -> str:
 
     match plan:
         case ImpactPlan():
-            return f"IMPACT, {plan.mode}"
+            on = f", every {plan.lattice_spacing:g} mm" if plan.lattice_spacing else ""
+            return f"IMPACT, {plan.mode}{on}"
         case HistogramPlan():
             return f"{plan.kind} mutual information, {plan.fixed_bins} x {plan.moving_bins} bins"
         case MeanSquaresPlan():

@@ -7,17 +7,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from elastix_impact.errors import ImageError
 from elastix_impact.geometry.box_sum import box_spread, box_sum
 from elastix_impact.geometry.domain import Domain
 from elastix_impact.geometry.image import Image
-from elastix_impact.geometry.lattice_points import LatticePoints
 from elastix_impact.transforms.base import AbstractTransform
-from elastix_impact.transforms.straighten import Straightened, lattice_around
 from elastix_impact.typing import Points
 
 from .base import AbstractMetric, MetricValue
 from .image_pair import check_orders, image_field
+from .lattice_samples import LatticeSamples
 
 TINY = torch.finfo(torch.float32).tiny
 NOISE = 0.01
@@ -78,36 +76,27 @@ class LocalNormalizedCorrelation(AbstractMetric):
         moving_order: int = 1,
     ) -> None:
         check_orders(1, moving_order)
-        device = fixed.data.device
-        self._straight = Straightened.of(start)
         standardised = _standardised(fixed)
-        shown = _shown(standardised.data) if sampling_mask is None else _shown(standardised.data) & sampling_mask
-        grid = lattice_around(self._straight, fixed.grid, shown, voxel_size, margin=radius)
-        if grid is None:
-            raise ImageError(
-                "no voxel of the fixed image counts",
-                where=fixed.name,
-                expected="a mask that covers a part of it, and more than one value there",
-            )
-        self._lattice = LatticePoints.of(grid, fixed.data.dtype, device)
-        self._windows, self._domain = Windows(radius, stride), Domain.of(moving.grid, moving_mask, device)
-        places = self._straight.fixed_points(self._lattice.points)
-        mask = None if sampling_mask is None else Image(sampling_mask.to(device), fixed.grid)
-        self._weights = Domain.of(fixed.grid, mask, device).weights(places)
-        self._total = self._weights.sum().clamp_min(1.0)
-        self._fixed = image_field(standardised, 1).values(places)[:, 0].view(grid.shape)
+        self._samples = LatticeSamples.of(
+            fixed, _shown(standardised.data), sampling_mask, start, voxel_size, margin=radius
+        )
+        self._windows = Windows(radius, stride)
+        self._domain = Domain.of(moving.grid, moving_mask, fixed.data.device)
+        self._total = self._samples.weights.sum().clamp_min(1.0)
+        shape = self._samples.lattice.grid.shape
+        self._fixed = image_field(standardised, 1).values(self._samples.places)[:, 0].view(shape)
         self._moving = image_field(_standardised(moving), moving_order)
 
     @property
     def number_of_points(self) -> int:
         """Points of the lattice."""
-        return len(self._lattice.points)
+        return len(self._samples.places)
 
     def evaluate(self, transform: AbstractTransform, world_points: Points) -> MetricValue:
         """Minus the mean squared local correlation of all windows of the lattice; `world_points` are not used."""
         del world_points
-        moving_points = self._straight.rest(transform).map_lattice(self._lattice)
-        weights = self._weights * self._domain.weights(moving_points)
+        moving_points = self._samples.mapped(transform)
+        weights = self._samples.weights * self._domain.weights(moving_points)
         moving = self._moving.values(moving_points)[:, 0].view_as(self._fixed)
         value = _LocalCorrelation.apply(moving, self._fixed, weights.view_as(self._fixed), self._windows)
         return MetricValue(value, weights.sum() / self._total, {})

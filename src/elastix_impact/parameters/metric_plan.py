@@ -42,7 +42,9 @@ class LayerPlan:
 class ImpactPlan:
     """The IMPACT metric at one level. `layers` lists the selected layers of all models, in order.
 
-    `gpu` is the map's wish: a CUDA index, -1 = CPU. `update_interval` -1 = features once per level.
+    `gpu` is the map's wish: a CUDA index, -1 = CPU. `update_interval` -1 = features once per level. `lattice_spacing`
+    mm between the points of a lattice that is compared instead of samples, 0 = samples. `margin` voxels around the
+    moving image before its features are extracted.
     """
 
     mode: ImpactMode
@@ -55,6 +57,8 @@ class ImpactPlan:
     feature_maps_directory: str | None
     feature_interpolation_order: Literal[1, 3]
     jacobian_gradient: JacobianGradient
+    lattice_spacing: float
+    margin: int
 
 
 @dataclass(frozen=True, kw_only=True)

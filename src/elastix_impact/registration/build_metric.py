@@ -22,6 +22,7 @@ from elastix_impact.metrics.impact.static import StaticImpact
 from elastix_impact.metrics.joint_histogram import JointHistogramMetric
 from elastix_impact.metrics.landmarks import LandmarkDistance
 from elastix_impact.metrics.lattice_bending import LatticeBendingEnergy
+from elastix_impact.metrics.lattice_samples import LatticeSamples
 from elastix_impact.metrics.local_correlation import LocalNormalizedCorrelation
 from elastix_impact.metrics.mean_squares import MeanSquares
 from elastix_impact.metrics.mutual_information import minus_mutual_information, minus_normalized_mutual_information
@@ -139,9 +140,13 @@ def _impact(plan: ImpactPlan, order: int, images: LevelImages, context: MetricCo
     )
     if plan.mode == "Jacobian":
         return JacobianImpact(inputs, gradient=plan.jacobian_gradient)
+    spacing = plan.lattice_spacing
+    lattice = LatticeSamples.of(images.fixed, None, images.sampling_mask, context.start, spacing) if spacing else None
     return StaticImpact(
         inputs,
         start=context.start,
+        lattice=lattice,
+        margin=plan.margin,
         feature_order=plan.feature_interpolation_order,
         update_interval=plan.update_interval,
         level=context.level,

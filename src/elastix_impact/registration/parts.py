@@ -10,7 +10,7 @@ import torch
 
 from elastix_impact.metrics.base import AbstractMetric
 from elastix_impact.metrics.combine import CombinedMetric, MetricTerm
-from elastix_impact.parameters.metric_plan import LocalCorrelationPlan, PenaltyPlan
+from elastix_impact.parameters.metric_plan import ImpactPlan, LocalCorrelationPlan, PenaltyPlan
 from elastix_impact.parameters.plan import LevelPlan, PyramidLevelPlan, RegistrationPlan, SamplerPlan, TermPlan
 from elastix_impact.samplers.base import AbstractSampler
 from elastix_impact.samplers.joint import JointSampler
@@ -89,6 +89,8 @@ def uses_samples(term: TermPlan) -> bool:
     """Whether a term is evaluated at a sampler's points: landmarks and lattices are not."""
     if isinstance(term.metric, PenaltyPlan):
         return term.metric.uses_samples
+    if isinstance(term.metric, ImpactPlan):
+        return not term.metric.lattice_spacing
     return not isinstance(term.metric, LocalCorrelationPlan)
 
 

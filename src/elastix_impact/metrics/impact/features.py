@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -22,6 +23,9 @@ FeatureSink = Callable[[str, Tensor, Grid], None]
 
 KeptVolume = Float[Tensor, "K *spatial"]
 """A feature map after PCA."""
+
+CoarseVolume = Float[Tensor, "C *coarse"]
+"""A feature map whose voxels are blocks of another one's."""
 
 
 @final
@@ -133,6 +137,21 @@ def layer_grid(grid: Grid, features: FeatureVolume, layer: LayerGeometry) -> Gri
     first = grid.to_world(torch.tensor([offset], dtype=torch.float64))[0]
     spacing = tuple(v * s for v, s in zip(grid.spacing, stride))
     return Grid(size, spacing, tuple(first.tolist()), grid.direction)
+
+
+def averaged(features: FeatureVolume, grid: Grid, spacing: Row) -> tuple[CoarseVolume, Grid]:
+    """Features averaged over blocks of voxels whose sides are about `spacing` mm, and the blocks' grid.
+
+    What is left over at the far ends is dropped, so that every block is whole.
+    """
+    blocks = [min(n, max(1, int(s / step + 0.5))) for n, s, step in zip(grid.size, spacing, grid.spacing)]
+    if max(blocks) == 1:
+        return features, grid
+    pool = F.avg_pool3d if grid.dimension == 3 else F.avg_pool2d
+    first = grid.to_world(torch.tensor([[(block - 1) / 2 for block in blocks]], dtype=torch.float64))[0]
+    coarse = pool(features, blocks[::-1])
+    size = tuple(coarse.shape[1:][::-1])
+    return coarse, Grid(size, tuple(s * b for s, b in zip(grid.spacing, blocks)), tuple(first.tolist()), grid.direction)
 
 
 def principal_axes(features: FeatureVolume, components: int) -> Float[Tensor, "C K"]:

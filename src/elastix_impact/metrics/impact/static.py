@@ -6,6 +6,7 @@ the warped image m(T0(x)) on the fixed grid and read at x + J0^-1 (T(x) - T0(x))
 and J0 its spatial Jacobian.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from copy import copy
 from itertools import product
@@ -21,6 +22,7 @@ from elastix_impact.geometry.image import Image
 from elastix_impact.geometry.interpolate import grid_chunks
 from elastix_impact.geometry.turn import nearest_rotation, with_axes_like
 from elastix_impact.metrics.base import AbstractMetric, MetricValue
+from elastix_impact.metrics.lattice_samples import LatticeSamples
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
 
@@ -28,6 +30,7 @@ from .features import (
     FeatureMap,
     FeatureSink,
     ModelInput,
+    averaged,
     feature_maps,
     on_voxel_grid,
     principal_axes,
@@ -54,6 +57,12 @@ class StaticImpact(AbstractMetric):
         Iterations after which the moving features are extracted anew, -1 = never.
     level, sink
         For written feature maps.
+    lattice
+        The points at which features are compared at every iteration, instead of at samples, or None. The features are
+        averaged over as many of their voxels as lie between two of its points.
+    margin
+        Voxels of the models' grids by which the moving image is surrounded with its lowest value. Its end is then a
+        feature that nothing of the fixed image has, so that it costs to push the fixed image out of the moving one.
 
     Raises
     ------
@@ -70,19 +79,22 @@ class StaticImpact(AbstractMetric):
         update_interval: int,
         level: int,
         sink: FeatureSink | None,
+        lattice: LatticeSamples | None = None,
+        margin: int = 0,
     ) -> None:
-        fixed, moving, layers, image_order = inputs.fixed, inputs.moving, inputs.layers, inputs.image_order
+        fixed, layers, image_order = inputs.fixed, inputs.layers, inputs.image_order
+        moving = _with_margin(inputs.moving, margin, inputs.moving_models)
         self._fixed_grid, self._moving, self._moving_models = fixed.grid, moving, tuple(inputs.moving_models)
         seen = with_axes_like(moving, _axes_after(start, fixed.grid), image_order)
         self._sum = LayerSum(layers, inputs.generator)
         self._image_order, self._feature_order = image_order, feature_order
         self._update_interval = update_interval
-        self._role, self._sink = f"Moving_{level}", sink
-        self._moving_stats = moving.statistics()
-        self._domain = Domain.of(moving.grid, inputs.moving_mask, moving.data.device)
+        self._role, self._sink, self._lattice = f"Moving_{level}", sink, lattice
+        self._moving_stats = inputs.moving.statistics()
+        self._domain = Domain.of(inputs.moving.grid, inputs.moving_mask, moving.data.device)
 
         fixed_maps = _maps_of_image(fixed, inputs.fixed_models, image_order, f"Fixed_{level}", sink, fixed.statistics())
-        moving_maps = _maps_of_image(seen, inputs.moving_models, image_order, self._role, sink, moving.statistics())
+        moving_maps = _maps_of_image(seen, inputs.moving_models, image_order, self._role, sink, self._moving_stats)
         check_layers([m.features.shape[0] for m in fixed_maps], [m.features.shape[0] for m in moving_maps], layers)
         self._bases = [
             principal_axes(m.features, layer.pca) if layer.pca else None for m, layer in zip(fixed_maps, layers)
@@ -92,6 +104,7 @@ class StaticImpact(AbstractMetric):
         self._write_maps(self._role, moving_maps, sink)
         self._moving_fields = self._fields(moving_maps)
         self._warp: AbstractTransform | None = None
+        self._on_lattice = None if lattice is None else [field.values(lattice.places) for field in self._fixed]
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -103,7 +116,11 @@ class StaticImpact(AbstractMetric):
         for index, basis in enumerate(self._bases):
             feature_map = maps[index]
             features = feature_map.features if basis is None else project(feature_map.features, basis)
-            fields.append(Field.from_volume(features, feature_map.grid, self._feature_order))
+            if self._lattice is not None:
+                features, grid = averaged(features, feature_map.grid, self._lattice.lattice.grid.spacing)
+            else:
+                grid = feature_map.grid
+            fields.append(Field.from_volume(features, grid, self._feature_order))
         return fields
 
     def _write_maps(self, role: str, maps: list[FeatureMap], sink: FeatureSink | None) -> None:
@@ -142,14 +159,29 @@ class StaticImpact(AbstractMetric):
 
     def evaluate(self, transform: AbstractTransform, world_points: Points) -> MetricValue:
         """Sum over layers of weight times normalised distance, at the samples inside the moving domain."""
-        moving_points = transform.map_points(world_points)
+        lattice = self._lattice
+        places = world_points if lattice is None else lattice.places
+        moving_points = transform.map_points(places) if lattice is None else lattice.mapped(transform)
         weights = self._domain.weights(moving_points)
+        if lattice is not None:
+            weights = weights * lattice.weights
         total = weights.sum()
         count = total.clamp_min(1.0)
-        query = moving_points if self._warp is None else _pull_back(self._warp, world_points, moving_points)
-        features = [(f.values(world_points), m.values(query)) for f, m in zip(self._fixed, self._moving_fields)]
+        query = moving_points if self._warp is None else _pull_back(self._warp, places, moving_points)
+        fixed = self._on_lattice or [field.values(places) for field in self._fixed]
+        features = [(f, m.values(query)) for f, m in zip(fixed, self._moving_fields)]
         value, parts = self._sum.evaluate(features, weights, count)
-        return MetricValue(value, total / world_points.shape[0], parts)
+        possible = places.shape[0] if lattice is None else lattice.weights.sum().clamp_min(1.0)
+        return MetricValue(value, total / possible, parts)
+
+
+def _with_margin(moving: Image, margin: int, models: Sequence[ModelInput]) -> Image:
+    """The image surrounded with its lowest value, by so many voxels of the model that sees the largest ones."""
+    if margin == 0:
+        return moving
+    sizes = [max(column) for column in zip(*(model.voxel_size for model in models))]
+    added = [math.ceil(margin * size / spacing) for size, spacing in zip(sizes, moving.grid.spacing)]
+    return moving.padded(added, float(moving.data.min()))
 
 
 def _axes_after(transform: AbstractTransform, grid: Grid) -> tuple[Row, ...]:

@@ -91,6 +91,17 @@ IMPACT_PARAMETERS: tuple[Parameter, ...] = (
         help="Whether models multiply in 16 bits: faster, features change by about 0.5 %.",
     ),
     _level(
+        name="ImpactLatticeSpacing", kind="float", default="0", minimum=0,
+        help="Static: features are compared at all points of a lattice, so many mm apart, along the control points, "
+        "instead of at samples; 0: at samples (ours, not the reference's).",
+    ),
+    _level(
+        name="ImpactMargin", kind="int", default="0", minimum=0,
+        help="Static: by so many of the models' voxels the moving image is surrounded with its lowest value before its "
+        "features are extracted: its end is then like nothing in the fixed image, and leaving it costs (ours, not the "
+        "reference's).",
+    ),
+    _level(
         name="ImpactFeaturesMapUpdateInterval", kind="int", default="-1", minimum=-1,
         help="Static: iterations between updates of the moving features, -1 = once per level.",
     ),

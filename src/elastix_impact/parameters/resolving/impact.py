@@ -46,6 +46,8 @@ def resolve_impact(reader: Reader, level: int, dimension: int) -> ImpactPlan | N
         feature_maps_directory=_directory(reader, level) if static else None,
         feature_interpolation_order=cast(Literal[1, 3], reader.integer("ImpactFeatureInterpolationOrder", level)),
         jacobian_gradient=cast(JacobianGradient, reader.text("ImpactJacobianGradient", level)),
+        lattice_spacing=reader.number("ImpactLatticeSpacing", level) if static else 0.0,
+        margin=reader.integer("ImpactMargin", level) if static else 0,
     )
 
 
