@@ -16,6 +16,7 @@ import torch
 
 from elastix_impact.cli.main import main
 from elastix_impact.runs import device, run_stages
+from elastix_impact.staging.staged import WORK_NAME
 from small_case import MAP, ORIGIN, intensities, world_points, write_points, write_small_case, write_volume
 
 RESULTS = ("TransformParameters*", "result*", "*.tmp", ".*")
@@ -259,12 +260,14 @@ def test_signals_to_the_real_process(data: Path, tmp_path: Path) -> None:
             "1",
         ]
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, preexec_fn=default_signals) as process:
-            wait_for(out / "elastix.log", "Resolution: 0", process)
+            wait_for(out / WORK_NAME / "elastix.log", "Resolution: 0", process)
             process.send_signal(number)
             errors = process.communicate(timeout=60)[1]
         assert process.returncode == 128 + number
         assert "Traceback" not in errors
         assert "marked as incomplete. The same command with --resume continues the run." in errors.splitlines()[-1]
+        assert [path.name for path in out.iterdir()] == [WORK_NAME]
+        out = out / WORK_NAME
         names = {"elastix.log", "registration.json", "IterationInfo.0.R0.txt", "checkpoint.pt"}
         assert {path.name for path in out.iterdir()} <= names
         assert json.loads((out / "registration.json").read_text())["status"] == "interrupted"

@@ -60,6 +60,40 @@ def test_pairs() -> None:
     assert arguments.values == {"-f": "a", "-strange": "x"}
     assert arguments.maps == ["1", "2"]
     assert arguments.repeated == ["-f b"]
+    assert arguments.alone == "-last"
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "said"),
+    [
+        ("elastix", ["-fmask", "x.mha"], "-fmask x.mha is ignored: elastix has no -fmask. Did you mean -fMask?"),
+        ("elastix", ["-fixedMask", "x"], "Did you mean -fMask?"),
+        ("elastix", ["--out", "x"], "Did you mean -out?"),
+        ("elastix", ["-qqqqqq", "bar"], "-qqqqqq bar is ignored: elastix has no -qqqqqq. It knows -f, -m, -out"),
+        ("elastix", ["-fMask"], "-fMask is ignored: it has no value. Arguments come in pairs"),
+        ("elastix", ["-mask"], "-mask is ignored: it has no value. Did you mean"),
+        ("transformix", ["-ref", "x"], "-ref x is ignored: transformix has no -ref"),
+        ("transformix", ["-jacmatt", "all"], "Did you mean -jacmat?"),
+    ],
+)
+def test_unknown_keys_are_told_with_the_nearest_known_one(
+    program: str, words: list[str], said: str, tmp_path: Path, capsys
+) -> None:
+    needed = {"elastix": ["-f", "a", "-m", "b", "-p", "c"], "transformix": ["-tp", "a", "-in", "b"]}[program]
+    assert main([program, *needed, "-out", str(tmp_path), *words]) == 1
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("program", ["elastix", "transformix"])
+def test_known_keys_are_not_warned_of(program: str, tmp_path: Path, capsys) -> None:
+    common = ["-out", str(tmp_path), "-loglevel", "off", "-threads", "1", "-priority", "high"]
+    own = {
+        "elastix": ["-f", "a", "-m", "b", "-p", "c", "-p", "d", "-fMask", "e", "-mMask", "f", "-fp", "g", "-mp", "h",
+                    "-t0", "i"],
+        "transformix": ["-tp", "a", "-in", "b", "-def", "all", "-jac", "all", "-jacmat", "all"],
+    }[program]  # fmt: skip
+    assert main([program, *own, *common]) == 1
+    assert "warning" not in capsys.readouterr().err
 
 
 def test_several_images_at_once_are_refused(tmp_path: Path, capsys) -> None:

@@ -103,3 +103,19 @@ def test_sigterm_is_raised_inside_the_command_and_the_old_handler_comes_back(mon
 def test_a_full_disk_is_recognised_by_its_number() -> None:
     assert describe(OSError(errno.EDQUOT, "Disk quota exceeded"))[1] == 2
     assert "fault of elastix-impact" in describe(OSError(errno.EIO, "Input/output error"))[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["register", "-f", "a", "-m", "b", "-o", "o", "--fixed-maks", "c"],
+            "--fixed-maks c (did you mean --fixed-mask?)",
+        ),
+        (["transform", "-t", "a", "--lables=b"], "--lables=b (did you mean --labels?)"),
+        (["models", "inspect", "a.pt", "--qqq"], "unrecognized arguments: --qqq"),
+    ],
+)
+def test_unknown_options_are_errors_that_name_the_nearest_known_one(words: list[str], said: str, capsys) -> None:
+    assert main(words) == 2
+    assert said in " ".join(capsys.readouterr().err.split())

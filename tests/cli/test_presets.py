@@ -125,7 +125,7 @@ def test_an_earlier_name_of_a_preset_is_understood() -> None:
 
 
 def test_a_two_dimensional_pair_can_not_have_a_volume_s_preset(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="rigid, general or mono"):
+    with pytest.raises(Exception, match="rigid, general, mono or inter-subject"):
         write_preset(PRESETS["mr-ct"], FLAT, tmp_path)
 
 

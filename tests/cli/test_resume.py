@@ -21,6 +21,7 @@ from elastix_impact.registration.result import IterationRecord
 from elastix_impact.resuming import checkpoint
 from elastix_impact.runs.case import Case
 from elastix_impact.runs.run_case import run_case
+from elastix_impact.staging.staged import WORK_NAME
 from elastix_impact.transforms.base import AbstractTransform
 
 
@@ -48,24 +49,27 @@ def case_of(data: Path, out: Path, **changes: object) -> Case:
 def interrupted(data: Path, out: Path, level: int = 1, iteration: int = 15) -> None:
     with pytest.raises(KeyboardInterrupt) as caught:
         run_case(case_of(data, out), observers=[Interrupts(level, iteration)])
-    assert caught.value.__notes__ == ["The same command with --resume continues the run."]
-    record = json.loads((out / "registration.json").read_text())
+    work = out / WORK_NAME
+    assert caught.value.__notes__[0] == "The same command with --resume continues the run."
+    assert f"What the run had is in {work}" in caught.value.__notes__[1]
+    record = json.loads((work / "registration.json").read_text())
     assert (record["status"], record["complete"]) == ("interrupted", False)
-    assert (out / checkpoint.FILE_NAME).exists()
+    assert (work / checkpoint.FILE_NAME).exists()
 
 
 def test_ctrl_c_keeps_the_state_and_resume_goes_on_from_it(data: Path, tmp_path: Path) -> None:
     whole, out = tmp_path / "whole", tmp_path / "out"
     run_case(case_of(data, whole, checkpoint_every=0.0))
     interrupted(data, out)
-    assert "\n9\t" in (out / "IterationInfo.0.R1.txt").read_text(), "tables grow as the run goes"
+    assert [path.name for path in out.iterdir()] == [WORK_NAME], "nothing takes its place that is not whole"
+    assert "\n9\t" in (out / WORK_NAME / "IterationInfo.0.R1.txt").read_text(), "tables grow as the run goes"
     watcher = Interrupts(9, 0)
     record = run_case(case_of(data, out, resume=True), observers=[watcher])
     assert record.status == "complete"
     assert watcher.seen == [(1, iteration) for iteration in range(30)], "level 0 is not made again"
     assert (out / "TransformParameters.0.txt").read_bytes() == (whole / "TransformParameters.0.txt").read_bytes()
     assert (out / "result.0.mha").read_bytes() == (whole / "result.0.mha").read_bytes()
-    assert not (out / checkpoint.FILE_NAME).exists(), "finished runs keep none"
+    assert not (out / WORK_NAME).exists(), "finished runs keep none"
     assert len(record.resumed) == 1
     assert len(record.to_json()["stages"][0]["levels"]) == 2
     log = (out / "elastix.log").read_text()
@@ -138,10 +142,10 @@ DIFFERENCES: dict[str, Callable[[Path], dict[str, object]]] = {
 def test_another_run_is_not_continued(what: str, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     interrupted(data, out, 0, 5)
-    kept = (out / checkpoint.FILE_NAME).read_bytes()
+    kept = (out / WORK_NAME / checkpoint.FILE_NAME).read_bytes()
     with pytest.raises(InputError, match=f"since its checkpoint was written {what} changed"):
         run_case(case_of(data, out, resume=True, **DIFFERENCES[what](data)))
-    assert (out / checkpoint.FILE_NAME).read_bytes() == kept, "and nothing is lost"
+    assert (out / WORK_NAME / checkpoint.FILE_NAME).read_bytes() == kept, "and nothing is lost"
 
 
 def test_the_same_images_elsewhere_are_the_same(data: Path, tmp_path: Path) -> None:
@@ -161,14 +165,14 @@ def test_without_resume_a_run_begins_anew_and_without_a_checkpoint_too(data: Pat
     record = run_case(case_of(data, out, checkpoint_every=0.0), observers=[watcher])
     assert watcher.seen[0] == (0, 0)
     assert record.resumed == []
-    assert not (out / checkpoint.FILE_NAME).exists()
+    assert not (out / WORK_NAME).exists()
 
 
 def test_every_0_keeps_nothing(data: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt) as caught:
         run_case(case_of(data, tmp_path / "out", checkpoint_every=0.0), observers=[Interrupts(1, 15)])
     assert not getattr(caught.value, "__notes__", [])
-    assert not (tmp_path / "out" / checkpoint.FILE_NAME).exists()
+    assert not list((tmp_path / "out").rglob(checkpoint.FILE_NAME))
 
 
 class Runs:
@@ -182,11 +186,12 @@ def test_a_file_that_is_no_checkpoint_is_refused_and_runs_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     out = tmp_path / "out"
-    out.mkdir()
+    file = out / WORK_NAME / checkpoint.FILE_NAME
+    file.parent.mkdir(parents=True)
     if isinstance(content, bytes):
-        (out / checkpoint.FILE_NAME).write_bytes(content)
+        file.write_bytes(content)
     else:
-        torch.save({"format": 99} if content == "format" else Runs(), out / checkpoint.FILE_NAME)
+        torch.save({"format": 99} if content == "format" else Runs(), file)
     with pytest.raises(InputError, match=r"the checkpoint can't be read.*without --resume"):
         run_case(case_of(data, out, resume=True))
     assert not (tmp_path / "hacked").exists()
@@ -197,7 +202,7 @@ def test_a_failed_registration_is_not_continued(data: Path, tmp_path: Path) -> N
     (data / "ParameterMap.txt").write_text(text.replace("AutomaticParameterEstimation \"true\"", "AutomaticParameterEstimation \"false\")\n(SP_a 1e9"))  # fmt: skip # noqa: E501
     record = run_case(case_of(data, tmp_path / "out"))
     assert record.status == "failed"
-    assert not (tmp_path / "out" / checkpoint.FILE_NAME).exists()
+    assert not list((tmp_path / "out").rglob(checkpoint.FILE_NAME))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
@@ -217,6 +222,7 @@ def test_what_a_cluster_sends_writes_a_checkpoint_first(name: str, code: int, da
         said = [json.loads(line) for line in process.stderr]
         assert process.wait(60) == code
     assert "The same command with --resume continues the run." in said[-1]["message"]
+    out = out / WORK_NAME
     made = torch.load(out / checkpoint.FILE_NAME, weights_only=True)["registration"]["loop"]["iteration"]
     assert made > 0
     assert json.loads((out / "registration.json").read_text())["status"] == "interrupted"

@@ -1,7 +1,7 @@
 """`--seeds`: the same case with further seeds, and what the verdict makes of it; the same from Python."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +11,12 @@ import SimpleITK as sitk
 
 import elastix_impact
 from elastix_impact.cli.main import main
-from elastix_impact.errors import InputError
+from elastix_impact.errors import InputError, OutputError
+from elastix_impact.runs import run_case as run_case_module
 from elastix_impact.runs.case import Case
+from elastix_impact.runs.record import RunRecord
 from elastix_impact.runs.run_case import run_case
+from elastix_impact.staging.staged import WORK_NAME
 from small_case import write_volume
 
 SEED = 121212
@@ -81,9 +84,18 @@ def test_results_that_differ_from_seed_to_seed_are_not_good(data: Path, tmp_path
     assert reason["sentence"] in capsys.readouterr().out
 
 
-def test_a_seed_that_fails_takes_a_look(data: Path, tmp_path: Path) -> None:
-    (tmp_path / "seeds").mkdir()
-    (tmp_path / "seeds" / str(SEED + 1)).write_text("in the way")
+def test_a_seed_that_fails_takes_a_look(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rightly = run_case_module._run_again
+
+    def run_again(command: Sequence[str]) -> Callable[[Case], RunRecord]:
+        def one(case: Case) -> RunRecord:
+            if case.out.name == str(SEED + 1):
+                raise OutputError("this is a file, not a folder")
+            return rightly(command)(case)
+
+        return one
+
+    monkeypatch.setattr(run_case_module, "_run_again", run_again)
     record = run(data, tmp_path, "--quiet", "--seeds", "3")
     assert "this is a file, not a folder" in record["seeds"]["failed"][str(SEED + 1)]
     assert [one["seeds"] for one in record["seeds"]["distances"]] == [[SEED, SEED + 2]]
@@ -121,9 +133,10 @@ def test_a_resumed_run_keeps_the_seeds_that_are_finished(data: Path, tmp_path: P
     )  # fmt: skip
     with pytest.raises(KeyboardInterrupt) as caught:
         run_case(case, on_note=interrupting_at("(3 of 3)"))
-    assert caught.value.__notes__ == ["The same command with --resume continues the run."]
-    finished = tmp_path / "seeds" / str(SEED + 1) / "registration.json"
-    before, transform = finished.stat().st_mtime_ns, (tmp_path / SAME[0]).read_bytes()
+    assert "The same command with --resume continues the run." in caught.value.__notes__
+    work, finished = tmp_path / WORK_NAME, tmp_path / "seeds" / str(SEED + 1) / "registration.json"
+    before = (work / finished.relative_to(tmp_path)).stat().st_mtime_ns
+    transform = (work / SAME[0]).read_bytes()
     record = run_case(replace(case, resume=True))
     assert finished.stat().st_mtime_ns == before
     assert (tmp_path / SAME[0]).read_bytes() == transform

@@ -7,6 +7,7 @@ import pytest
 
 from elastix_impact.cli.main import main
 from elastix_impact.cli.time_limit import duration, time_limit
+from elastix_impact.staging.staged import WORK_NAME
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs an alarm signal")
@@ -16,7 +17,7 @@ def test_out_of_time_is_exit_code_3(data: Path, tmp_path: Path, capsys) -> None:
     assert main([*words, "--time-limit", "10m"]) == 0
     (data / "ParameterMap.txt").write_text(text.replace("Iterations 30", "Iterations 100000"))
     assert main([*words, "--time-limit", "2s"]) == 3
-    assert "The time limit of 2 s was reached" in (tmp_path / "out" / "registration.json").read_text()
+    assert "The time limit of 2 s was reached" in (tmp_path / "out" / WORK_NAME / "registration.json").read_text()
     assert "stopped: the time limit of 2 s was reached" in capsys.readouterr().err
 
 

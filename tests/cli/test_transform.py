@@ -112,6 +112,28 @@ def test_one_result_into_one_file(case, transform, capsys):
     assert np.array_equal(array(case / "new.nrrd"), sitk.GetArrayFromImage(nearest))
 
 
+@pytest.mark.parametrize("order", [0, 1])
+def test_images_are_interpolated_as_the_file_says_unless_an_order_is_given(case, order, capsys):
+    settings = ResampleSettings(interpolation_order=order, default_pixel_value=-9.0)
+    write_transform_file(case / "o.txt", TransformRecord(transform=EULER, fixed_grid=GRID, resample=settings))
+    assert run("-t", "o.txt", "--image", "i.nii.gz", "-o", "file.nii.gz") == 0
+    assert run("-t", "o.txt", "--image", "i.nii.gz", "-o", "cubic.nii.gz", "--order", "3") == 0
+    moving = sitk.ReadImage("i.nii.gz")
+    write_itk_transform(case / "euler.tfm", EULER)
+    for name, kind in (("file", (sitk.sitkNearestNeighbor, sitk.sitkLinear)[order]), ("cubic", sitk.sitkBSpline)):
+        expected = sitk.GetArrayFromImage(sitk.Resample(moving, sitk.ReadTransform("euler.tfm"), kind, -9.0))
+        assert np.abs(array(f"{name}.nii.gz").astype(int) - expected).max() <= 1, name
+    assert np.abs(array("file.nii.gz").astype(int) - array("cubic.nii.gz")).max() > 5
+
+
+def test_an_order_of_the_file_that_is_not_supported_is_an_error_unless_another_is_given(case, capsys):
+    settings = ResampleSettings(interpolation_order=5)
+    write_transform_file(case / "o.txt", TransformRecord(transform=EULER, fixed_grid=GRID, resample=settings))
+    assert run("-t", "o.txt", "--image", "i.nii.gz", "-o", "file.nii.gz") == 2
+    assert "FinalBSplineInterpolationOrder: 5 is not supported" in capsys.readouterr().err
+    assert run("-t", "o.txt", "--image", "i.nii.gz", "-o", "file.nii.gz", "--order", "1") == 0
+
+
 def test_points_there_and_back_are_where_they_were(case, capsys):
     assert run("-t", "t.txt", "--points", "p.txt", "-o", "there.txt") == 0
     assert capsys.readouterr().out == "there.txt\n"

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.linalg
 import SimpleITK as sitk
 import torch
+from displacement_field_contract import DisplacementFieldContract, oblique
 from transform_contract import TransformContract
 
 import elastix_impact.transforms as room
@@ -141,14 +142,6 @@ class TestAffineLog2D(TestAffineLog3D):
         return affine.AffineLogTransform(affine.identity_log_parameters(2), CENTRE[:2])
 
 
-@cache
-def oblique(dimension: int) -> tuple[tuple[float, ...], ...]:
-    """Direction cosines of a rotation about all axes."""
-    turn = sitk.Euler3DTransform() if dimension == 3 else sitk.Euler2DTransform()
-    turn.SetParameters([0.3, -0.4, 0.2, 0.0, 0.0, 0.0] if dimension == 3 else [0.3, 0.0, 0.0])
-    return tuple(map(tuple, np.array(turn.GetMatrix()).reshape(dimension, dimension).tolist()))
-
-
 class TestBSpline3D(TransformContract):
     order = 3
 
@@ -216,6 +209,14 @@ class TestBSpline2DOrder2(TestBSpline2D):
 
 class TestBSpline2DOrder1(TestBSpline2D):
     order = 1
+
+
+class TestDisplacementField3D(DisplacementFieldContract):
+    pass
+
+
+class TestDisplacementField2D(DisplacementFieldContract):
+    dimension = 2
 
 
 class TestComposed(TransformContract):

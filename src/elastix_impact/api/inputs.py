@@ -16,6 +16,7 @@ from elastix_impact.geometry.image import Image
 from elastix_impact.io.atomic import write_text_whole
 from elastix_impact.io.image_writing import write_image
 from elastix_impact.io.itk_images import is_itk_image, write_itk_image
+from elastix_impact.io.pixels import numpy_type
 from elastix_impact.io.points import write_points
 
 ImageLike: TypeAlias = Any
@@ -29,9 +30,9 @@ Parameters: TypeAlias = Any
 
 WHOLE_NUMBERS = {
     "bool": "unsigned char", "uint8": "unsigned char", "int8": "short", "int16": "short", "uint16": "unsigned short",
-    "int32": "int", "uint32": "unsigned int", "int64": "int",
+    "int32": "int", "uint32": "unsigned int",
 }  # fmt: skip
-"""Type of file by type of array; all else is float."""
+"""Type of file by type of array; 64 bits see `_pixel_type`, all else is float."""
 
 
 def image_file(role: str, given: ImageLike, folder: Path) -> Path:
@@ -49,10 +50,11 @@ def image_file(role: str, given: ImageLike, folder: Path) -> Path:
         write_itk_image(path, given)
         return path
     if isinstance(given, Image):
-        write_image(path, given.data, given.grid, _pixel_type(given.data))
+        data = _real(role, given.data)
+        write_image(path, data, given.grid, _pixel_type(data))
         return path
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Grid):
-        data = _tensor(role, given[0])
+        data = _real(role, given[0])
         if tuple(data.shape) != given[1].shape:
             raise InputError(
                 f"the array has shape {tuple(data.shape)}, its grid {given[1].shape}",
@@ -68,14 +70,40 @@ def image_file(role: str, given: ImageLike, folder: Path) -> Path:
 
 
 def _tensor(role: str, values: Any) -> Tensor:
+    """Numbers of any kind as a tensor on the CPU that numpy can hold."""
     try:
-        return values.detach().cpu() if isinstance(values, Tensor) else torch.from_numpy(np.ascontiguousarray(values))
-    except TypeError as error:
-        raise InputError(f"the array can't be used: {error}", where=role, expected="an array of numbers") from error
+        data = values.detach() if isinstance(values, Tensor) else _from_array(np.asarray(values))
+        data = data.to_dense().cpu()
+        return data.float() if data.dtype in (torch.bfloat16, torch.float16) else data.resolve_conj().resolve_neg()
+    except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
+        raise InputError(
+            f"the array can't be used: {' '.join(str(error).split())}", where=role, expected="an array of numbers"
+        ) from error
+
+
+def _from_array(array: np.ndarray) -> Tensor:
+    """A tensor of the array's numbers, whatever their byte order."""
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")))
+
+
+def _real(role: str, values: Any) -> Tensor:
+    data = _tensor(role, values)
+    if data.is_complex():
+        raise InputError("the array is complex", where=role, expected="real numbers", remedy="Take its magnitude first")
+    return data
 
 
 def _pixel_type(data: Tensor) -> str:
-    return WHOLE_NUMBERS.get(str(data.dtype).removeprefix("torch."), "float")
+    """Elastix's name of the file's type: the narrowest of 32 and 64 bits that holds all whole numbers."""
+    name = str(data.dtype).removeprefix("torch.")
+    wide = {"int64": ("int", "long"), "uint64": ("unsigned int", "unsigned long")}.get(name)
+    if wide is None:
+        return WHOLE_NUMBERS.get(name, "float")
+    values, limits = data.numpy(), np.iinfo(numpy_type(wide[0]))
+    fits = values.size == 0 or (values.min() >= limits.min and values.max() <= limits.max)
+    return wide[0] if fits else wide[1]
 
 
 def points_file(role: str, given: PointsLike, folder: Path) -> Path:
@@ -88,7 +116,7 @@ def points_file(role: str, given: PointsLike, folder: Path) -> Path:
     """
     if isinstance(given, str | PathLike):
         return Path(given)
-    points = _tensor(role, given)
+    points = _real(role, given)
     if points.ndim != 2 or points.shape[1] not in (2, 3):
         raise InputError(
             f"landmarks of shape {tuple(points.shape)}", where=role, expected="(N, 2) or (N, 3) world points in mm"

@@ -17,7 +17,8 @@ from elastix_impact.parameters.presets import DEFAULT
 from elastix_impact.runs.case import Case
 from elastix_impact.runs.presets import facts_of, find_preset, write_preset
 from elastix_impact.runs.record import RunRecord
-from elastix_impact.runs.run_case import run_case
+from elastix_impact.runs.run_case import run_case, work_folder
+from elastix_impact.staging.earlier import INPUTS_FOLDER
 
 from .inputs import ImageLike, Parameters, PointsLike, image_file, map_files, names_file, points_file
 from .registration import Registration
@@ -127,8 +128,8 @@ def register(
         raise InputError(f"{seeds} seeds", where="seeds", expected="a whole number above 0")
     if resume and out is None:
         raise InputError("there is nothing to resume without a folder", remedy="Give out=, the folder of the run")
-    with _folder(out) as (folder, is_temporary):
-        given = folder / "inputs"
+    with _folder(out) as (folder, is_temporary), work_folder(folder, create=True, resume=resume) as work:
+        given = work.path / INPUTS_FOLDER
         with output_errors(folder):
             given.mkdir(parents=True, exist_ok=True)
         pair = image_file("fixed", fixed, given), image_file("moving", moving, given)
@@ -161,7 +162,7 @@ def register(
             given.rmdir()
         watcher = Watcher(callback)
         with showing_progress(sys.stderr, "auto" if progress else "none", stages=len(maps)) as shown:
-            record = run_case(case, observers=(watcher, *shown), on_note=_say if progress else None)
+            record = run_case(case, observers=(watcher, *shown), on_note=_say if progress else None, folder=work)
         for text in record.warnings:
             warnings.warn(text, InputWarning, stacklevel=2)
         if raise_on_failure and record.status != "complete":

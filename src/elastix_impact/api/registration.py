@@ -15,10 +15,12 @@ from elastix_impact.errors import RegistrationFailedError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
+from elastix_impact.io.input_files import refuse_overwriting
 from elastix_impact.io.itk_images import to_itk_image
 from elastix_impact.io.points import Landmarks, read_points
-from elastix_impact.io.read_transform import read_initial_transform
+from elastix_impact.io.read_transform import StoredTransform, read_transform
 from elastix_impact.io.segmentations import read_segmentation
+from elastix_impact.io.transform_file import ResampleSettings
 from elastix_impact.runs.record import RunRecord
 from elastix_impact.transforms.base import AbstractTransform
 
@@ -62,9 +64,18 @@ class Registration:
     @cached_property
     def transform(self) -> AbstractTransform:
         """The map from fixed to moving world points in mm, float64; raises RegistrationFailedError if there is none."""
-        path, facts = self.transform_file, self.record["inputs"]["moving"]
-        moving_grid = Grid(facts["size"], facts["spacing"], facts["origin"], facts["direction"])
-        return read_initial_transform(path, moving_grid)
+        facts = self.record["inputs"]["moving"]
+        return self._stored.in_world(Grid(facts["size"], facts["spacing"], facts["origin"], facts["direction"]))
+
+    @cached_property
+    def _stored(self) -> StoredTransform:
+        return read_transform(self.transform_file)
+
+    @property
+    def _resampling(self) -> ResampleSettings:
+        """How the last stage's map resamples images."""
+        assert self._stored.record is not None
+        return self._stored.record.resample
 
     @property
     def transform_file(self) -> Path:
@@ -82,7 +93,12 @@ class Registration:
         if found:
             return read_image(found[0], allow_constant=True)
         fixed, moving = (read_image(Path(self.record["inputs"][role]["path"])) for role in ("fixed", "moving"))
-        return apply_transform(self.transform, moving, fixed.grid)
+        return self._resampled(moving, fixed.grid, None)
+
+    def _resampled(self, moving: Image, grid: Grid, order: int | None) -> Image:
+        settings = self._resampling
+        order = settings.interpolation_order if order is None else order
+        return apply_transform(self.transform, moving, grid, order=order, default_value=settings.default_pixel_value)
 
     @cached_property
     def moved_labels(self) -> Image | None:
@@ -107,7 +123,7 @@ class Registration:
     def _carried(self, what: str) -> Path | None:
         return next((self.out / one["file"] for one in self.record["carried"] if one["what"] == what), None)
 
-    def apply(self, given: Any, *, labels: bool = False, order: int = 3) -> Any:
+    def apply(self, given: Any, *, labels: bool = False, order: int | None = None) -> Any:
         """Carry along what belongs to the pair.
 
         Parameters
@@ -118,20 +134,24 @@ class Registration:
         labels
             Whether the image is a segmentation.
         order
-            Of the interpolation of other images, 0 to 3.
+            Of the interpolation of other images, 0 to 3; None = as the map says, which also says what lies outside.
         """
         if not isinstance(given, str | PathLike | Image):
             points = given if isinstance(given, Tensor) else torch.as_tensor(given)
             return self.transform.map_points(points.double())
         image = given if isinstance(given, Image) else read_image(Path(given), allow_constant=True)
-        return apply_transform(self.transform, image, self.warped.grid, order=order, labels=labels)
+        if labels:
+            return apply_transform(self.transform, image, self.warped.grid, labels=True)
+        return self._resampled(image, self.warped.grid, order)
 
     def to_itk(self) -> Any:
         """The registered moving image as a SimpleITK image."""
         return to_itk_image(self.warped)
 
     def save(self, folder: str | PathLike[str]) -> Path:
-        """Copy the run's files into `folder`, made if need be; returns it."""
+        """Copy the run's files into `folder`, made if need be; returns it. OutputError if an input is in the way."""
+        copied = [Path(folder) / one.relative_to(self.out) for one in self.out.rglob("*")]
+        refuse_overwriting(copied, [Path(one["path"]) for one in self.record["files_read"]])
         return Path(shutil.copytree(self.out, folder, dirs_exist_ok=True))
 
     def report(self, path: str | PathLike[str] | None = None) -> Path:

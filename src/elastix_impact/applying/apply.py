@@ -1,12 +1,14 @@
 """What transforms do to images, labels, points and meshes in memory; `apply_files`, `apply_transformix` do files."""
 
+from pathlib import Path
 from typing import Literal
 
 import torch
 
-from elastix_impact.errors import ImageError, LandmarkError
+from elastix_impact.errors import ImageError, LandmarkError, TransformFileError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
+from elastix_impact.io.transform_file import TransformRecord
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.dense import inverse_on
 from elastix_impact.transforms.inverse import invert_points
@@ -15,6 +17,7 @@ from elastix_impact.typing import Points
 
 Direction = Literal["fixed-to-moving", "moving-to-fixed"]
 SPLINE_ORDERS = range(4)
+DEFAULT_ORDER = 3
 
 
 def apply_transform(
@@ -22,7 +25,7 @@ def apply_transform(
     image: Image,
     reference: Grid,
     *,
-    order: int = 3,
+    order: int = DEFAULT_ORDER,
     default_value: float = 0.0,
     labels: bool = False,
     inverse: bool = False,
@@ -68,6 +71,19 @@ def apply_transform(
     else:
         values = resample(image, transform, reference, order, default_value)
     return Image(values, reference, image.name, image.pixel_type)
+
+
+def checked_order(record: TransformRecord, path: Path) -> int:
+    """The order of interpolation that a transform file asks for; raises TransformFileError if there is no such here."""
+    order = record.resample.interpolation_order
+    if order not in SPLINE_ORDERS:
+        raise TransformFileError(
+            f"FinalBSplineInterpolationOrder: {order} is not supported",
+            where=str(path),
+            expected="0 to 3",
+            remedy="Write (FinalBSplineInterpolationOrder 3), or give --order to elastix-impact transform",
+        )
+    return order
 
 
 def check_dimension(image: Image, transform: AbstractTransform) -> None:

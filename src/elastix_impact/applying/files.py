@@ -61,7 +61,7 @@ def _write(target: Target, scope: Scope, request: ApplyRequest) -> Applied:
         case "jacobian":
             return _write_jacobian(target.path, scope, inverse=request.inverse)
         case "image" | "labels":
-            return _write_image(target, scope, request.order)
+            return _write_image(target, scope)
 
 
 def _write_field(path: Path, scope: Scope) -> Applied:
@@ -71,12 +71,15 @@ def _write_field(path: Path, scope: Scope) -> Applied:
     return Applied(path, scope.note)
 
 
-def _write_image(target: Target, scope: Scope, order: int) -> Applied:
+def _write_image(target: Target, scope: Scope) -> Applied:
     assert target.source is not None
     labels = target.kind == "labels"
     image = read_labels(target.source) if labels else read_image(target.source, allow_constant=True)
-    value = 0.0 if labels else scope.default_value
-    result = apply_transform(scope.used, image, scope.grid, order=order, default_value=value, labels=labels)
+    if labels:
+        result = apply_transform(scope.used, image, scope.grid, labels=True)
+    else:
+        value, order = scope.default_value, scope.order
+        result = apply_transform(scope.used, image, scope.grid, order=order, default_value=value)
     make_room(target.path)
     write_image(target.path, result.data, result.grid, image.pixel_type, compress=True)
     return Applied(target.path, scope.note)

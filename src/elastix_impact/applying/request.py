@@ -35,7 +35,7 @@ class ApplyRequest:
     export, export_as
         ITK file to write the transform into, and in which form.
     order
-        Of the interpolation of images, 0 to 3.
+        Of the interpolation of images, 0 to 3; None = the transform file's, else 3.
     default_value
         Of voxels that come from outside the image; None = the transform file's, else 0. Labels get 0.
     """
@@ -53,6 +53,6 @@ class ApplyRequest:
     reference: Path | None = None
     export: Path | None = None
     export_as: ExportForm = "composite"
-    order: int = 3
+    order: int | None = None
     default_value: float | None = None
     threads: int | None = None

@@ -15,7 +15,7 @@ from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.dense import inverse_on
 from elastix_impact.transforms.inverse import Inversion
 
-from .apply import Direction
+from .apply import DEFAULT_ORDER, Direction, checked_order
 from .request import ApplyRequest
 
 
@@ -61,26 +61,34 @@ class Scope:
             return self._request.default_value
         return 0.0 if self._record is None else self._record.resample.default_pixel_value
 
+    @property
+    def order(self) -> int:
+        """Of the interpolation of images; raises TransformFileError if the file's is none of ours."""
+        if self._request.order is not None:
+            return self._request.order
+        return DEFAULT_ORDER if self._record is None else checked_order(self._record, self._request.transforms[0])
+
     @cached_property
     def grid(self) -> Grid:
         """Of the results: the reference image's, or the fixed image's as the transform file says."""
         request = self._request
         if request.reference is not None:
             return self._grid_of(request.reference)
-        if request.inverse or self._record is None:
+        known = None if self._record is None else self._record.fixed_grid
+        if request.inverse or known is None:
             why = "the inverse ends on the moving image" if request.inverse else "the transform file does not say"
             raise InputError(
                 f"the grid of the results is not known: {why}",
                 where="command line",
                 remedy=f"Give the {'moving' if request.inverse else 'fixed'} image with --reference",
             )
-        return self._record.fixed_grid
+        return known
 
     @property
     def grid_of_points(self) -> Grid | None:
         """Of the image that points to be carried lie in, None where it is not known."""
         from_fixed = self.direction == "fixed-to-moving"
-        if from_fixed and self._record is not None:
+        if from_fixed and self._record is not None and self._record.fixed_grid is not None:
             return self._record.fixed_grid
         known = self._request.reference is not None and from_fixed != self._request.inverse
         return self.grid if known else None
@@ -112,7 +120,7 @@ class Scope:
 
     def _fixed_grid(self) -> Grid | None:
         """The transform file's, else that of the first image to be resampled, which is a fixed one."""
-        if self._record is not None:
+        if self._record is not None and self._record.fixed_grid is not None:
             return self._record.fixed_grid
         images = (*self._request.images, *self._request.labels)
         return self._grid_of(images[0]) if images else None

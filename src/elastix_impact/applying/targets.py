@@ -9,6 +9,7 @@ from elastix_impact.errors import InputError, OutputError
 from elastix_impact.io.atomic import output_errors
 from elastix_impact.io.formats import KNOWN_SUFFIXES
 from elastix_impact.io.images import check_file
+from elastix_impact.io.input_files import refuse_overwriting
 
 from .request import ApplyRequest
 
@@ -54,6 +55,9 @@ def plan_targets(request: ApplyRequest) -> list[Target]:
             check_file(source, "image" if kind in _IMAGES else "file")
     targets = _named(wanted, request.output)
     _check(targets)
+    given = (*request.transforms, *(source for _, source in wanted if source is not None), request.reference)
+    results = (*(target.path for target in targets), request.export)
+    refuse_overwriting((one for one in results if one is not None), (one for one in given if one is not None))
     return targets
 
 
@@ -111,8 +115,6 @@ def _check(targets: Iterable[Target]) -> None:
                 where=str(target.path),
                 remedy="Apply the transform to them one by one",
             )
-        if target.source is not None and path == target.source.resolve():
-            raise OutputError("this would replace the input", where=str(target.path), remedy="Give another --output")
         if target.kind in _IMAGES and not path.name.lower().endswith(KNOWN_SUFFIXES):
             raise OutputError("unknown image format", where=str(target.path), expected=" ".join(KNOWN_SUFFIXES))
         taken[path] = target

@@ -8,35 +8,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from elastix_impact.errors import ElastixImpactError, TransformFileError
+from elastix_impact.errors import ElastixImpactError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.atomic import write_text_whole
 from elastix_impact.io.collect_warnings import collecting_warnings
 from elastix_impact.io.image_writing import check_format, write_image
-from elastix_impact.io.images import read_image
+from elastix_impact.io.images import read_image, read_labels
+from elastix_impact.io.input_files import refuse_overwriting
 from elastix_impact.io.mesh import read_mesh, write_mesh
 from elastix_impact.io.output_points import nearest_indices, output_points_text
 from elastix_impact.io.pixels import numpy_type
 from elastix_impact.io.points import read_points
 from elastix_impact.io.read_transform import read_transform
-from elastix_impact.io.transform_file import TransformRecord, read_transform_file
+from elastix_impact.io.transform_file import TransformRecord, known_grid, read_transform_file
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.observers.log import RunLog
 from elastix_impact.observers.log_text import duration
 from elastix_impact.runs.device import choose_threads, torch_settings
-from elastix_impact.runs.folder import RunFolder
 from elastix_impact.runs.record import versions
+from elastix_impact.staging.folder import RunFolder
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.dense import determinants, displacement_field, jacobian_field
-from elastix_impact.transforms.resample import resample
+from elastix_impact.transforms.resample import resample, resample_labels
 
-from .apply import SPLINE_ORDERS, carry_mesh_points, carry_points, check_dimension
+from .apply import carry_mesh_points, carry_points, check_dimension, checked_order
 
 LOG_NAME = "transformix.log"
+
+LARGEST_EXACT = 1 << 24
+"""From here on whole numbers are not all float32: labels with such numbers are carried as integers."""
 
 
 @final
@@ -83,6 +88,7 @@ def run_transformix(
     ElastixImpactError
         If a file can't be used or written; the log says so too.
     """
+    _keep_inputs(case)
     folder = RunFolder.open(case.out, create=False)
     with _logged(folder, case, command, log_echo) as log:
 
@@ -95,6 +101,19 @@ def run_transformix(
             record = _read_record(case)
             _Work(case, folder, log, record, read_transform(case.transform).as_stored).run()
     return folder.files
+
+
+def _keep_inputs(case: TransformixCase) -> None:
+    """Refuse inputs that lie where something is to be written; raises OutputError."""
+    read = [path for path in (case.transform, case.image, case.points) if path is not None]
+    images = {"result": case.image is not None, "deformationField": case.field, "spatialJacobian": case.jacobian,
+              "fullSpatialJacobian": case.jacobian_matrix}  # fmt: skip
+    written = [case.out / LOG_NAME]
+    if case.points is not None:
+        written += [case.out / f"outputpoints.{suffix}" for suffix in ("txt", "vtk")]
+    for name in (name for name, wanted in images.items() if wanted):
+        written += sorted(case.out.glob(f"{name}.*"))
+    refuse_overwriting(written, read)
 
 
 @contextlib.contextmanager
@@ -123,15 +142,9 @@ def _read_record(case: TransformixCase) -> TransformRecord:
     """The file's own record, refused where it asks for images that can't be written or interpolated."""
     record = read_transform_file(case.transform)
     settings = record.resample
-    if settings.interpolation_order not in SPLINE_ORDERS:
-        raise TransformFileError(
-            f"FinalBSplineInterpolationOrder: {settings.interpolation_order} is not supported",
-            where=str(case.transform),
-            expected="0 to 3",
-            remedy="Write (FinalBSplineInterpolationOrder 3)",
-        )
+    checked_order(record, case.transform)
     numpy_type(settings.pixel_type)
-    check_format(case.out / f"result.{settings.image_format}", record.fixed_grid)
+    check_format(case.out / f"result.{settings.image_format}", known_grid(record, case.transform))
     return record
 
 
@@ -147,9 +160,14 @@ class _Work:
     transform: AbstractTransform
 
     @property
+    def fixed_grid(self) -> Grid:
+        """The grid of the results."""
+        return known_grid(self.record, self.case.transform)
+
+    @property
     def grid(self) -> Grid:
         """The grid of the results as the transform sees it."""
-        grid = self.record.fixed_grid
+        grid = self.fixed_grid
         return grid if self.record.use_direction_cosines else grid.without_direction()
 
     def run(self) -> None:
@@ -165,16 +183,34 @@ class _Work:
         if moving is not None:
             self.log.info("Resampling image and writing to disk ...")
             settings = self.record.resample
-            values = resample(
-                moving, self.transform, self.grid, settings.interpolation_order, settings.default_pixel_value
-            )
+            self._warn_of_clipping(moving)
+            how = self.transform, self.grid
+            if moving.data.is_floating_point():
+                values = resample(moving, *how, settings.interpolation_order, settings.default_pixel_value)
+            else:
+                values = resample_labels(moving, *how, float(round(settings.default_pixel_value)))
             self._write("result", values, settings.pixel_type, compress=settings.compress)
 
     def _moving_image(self, path: Path) -> Image:
         self.log.info("Reading input image ...")
         image = read_image(path, allow_constant=True)
+        if self.record.resample.interpolation_order == 0 and float(image.data.abs().max()) >= LARGEST_EXACT:
+            image = read_labels(path)
         check_dimension(image, self.transform)
         return image if self.record.use_direction_cosines else image.without_direction()
+
+    def _warn_of_clipping(self, moving: Image) -> None:
+        kind = numpy_type(self.record.resample.pixel_type)
+        if kind.kind not in "iu":
+            return
+        limits, (low, high) = np.iinfo(kind), (one.item() for one in moving.data.aminmax())
+        if low < limits.min or high > limits.max:
+            warnings.warn(
+                f"{moving.name} has values from {low:g} to {high:g}; those beyond {limits.min} to {limits.max} are "
+                f'clipped, because the transform file says (ResultImagePixelType "{self.record.resample.pixel_type}")',
+                InputWarning,
+                stacklevel=2,
+            )
 
     def _map_points(self, path: Path, moving_grid: Grid | None) -> None:
         self.log.info(f"Transforming points of {path} ...")
@@ -218,7 +254,7 @@ class _Work:
 
     def _write(self, name: str, data: Tensor, pixel_type: str, *, compress: bool) -> None:
         target = self.folder.path / f"{name}.{self.record.resample.image_format}"
-        write_image(target, data, self.record.fixed_grid, pixel_type, compress=compress)
+        write_image(target, data, self.fixed_grid, pixel_type, compress=compress)
         self._note(target)
 
     def _note(self, target: Path) -> None:

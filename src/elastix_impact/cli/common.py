@@ -17,6 +17,7 @@ from .time_limit import duration, time_limit
 if TYPE_CHECKING:
     from elastix_impact.runs.case import Case
     from elastix_impact.runs.record import RunRecord
+    from elastix_impact.staging.folder import RunFolder
 
 
 TRUSTED_MODELS = "ELASTIX_IMPACT_TRUSTED_MODELS"
@@ -131,10 +132,12 @@ def seed(text: str) -> int:
     return int(text)
 
 
-def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence[str] = ()) -> "RunRecord":
+def run_and_report(
+    case: "Case", arguments: argparse.Namespace, warned: Sequence[str] = (), folder: "RunFolder | None" = None
+) -> "RunRecord":
     """Run a case by these options, with progress on stderr; print what was measured and written on stdout.
 
-    `warned` holds the warnings said before, for the record.
+    `warned` holds the warnings said before, for the record; for `folder` see `run_case`.
     """
     from elastix_impact.diagnosis.gpu import CONTAINER, gpu_line
     from elastix_impact.observers.progress import showing_progress
@@ -158,6 +161,7 @@ def run_and_report(case: "Case", arguments: argparse.Namespace, warned: Sequence
             earlier_warnings=warned,
             on_warning=say_warning,
             on_note=None if form == "none" else say_note,
+            folder=folder,
         )
     say_end(status=record.status, out=record.out, seconds=record.seconds["total"])
     if arguments.report:

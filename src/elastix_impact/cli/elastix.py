@@ -1,11 +1,10 @@
 """`elastix-impact elastix`: exactly elastix's own arguments and exit codes, for scripts, nipype and Slicer.
 
-Arguments are read in pairs; a key given twice counts once; unknown keys are kept and not refused. Codes: 0 done,
+Arguments are read in pairs; a key given twice counts once; unknown keys are passed over with a warning. Codes: 0 done,
 1 any failure, 254 no -out or its folder is missing, 255 no -p.
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from elastix_impact import __version__
 
 from .common import exit_code, trusted_models
 from .failures import say, say_warning
-from .paired_arguments import ELASTIX_VERSION, PairedArguments, Program, run_with_pairs, thread_count
+from .paired_arguments import ELASTIX_VERSION, INDEXED, PairedArguments, Program, run_with_pairs, thread_count
 
 NO_MAP = 255
 
@@ -46,10 +45,11 @@ Optional:
 Exit codes: 0 done, 1 failed, 254 no -out or its directory is missing, 255 no -p.
 """
 
-_INDEXED = re.compile(r"-(f|m|fMask|mMask|fp|mp)\d+")
+KEYS = (
+    "-f", "-m", "-out", "-p", "-fMask", "-mMask", "-fp", "-mp", "-t0", "-loglevel", "-priority", "-threads",
+)  # fmt: skip
 
-
-PROGRAM = Program("elastix", HELP)
+PROGRAM = Program("elastix", HELP, KEYS)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -74,7 +74,7 @@ def _register(arguments: PairedArguments, words: Sequence[str]) -> int:
     from elastix_impact.runs.case import Case
     from elastix_impact.runs.run_case import run_case
 
-    indexed = next((key for key in arguments.values if _INDEXED.fullmatch(key)), None)
+    indexed = next((key for key in arguments.values if INDEXED.fullmatch(key)), None)
     if indexed is not None:
         raise InputError(
             f"{indexed} is not supported: this version registers one fixed image with one moving image",

@@ -61,6 +61,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def run_evaluate(arguments: argparse.Namespace) -> int:
     """Print the tables (or JSON) on stdout; exit code 0."""
     _check_pairs(arguments)
+    _keep_inputs(arguments)
     from elastix_impact.io.collect_warnings import collecting_warnings
     from elastix_impact.io.read_transform import read_transform
     from elastix_impact.judging.evaluate import evaluate
@@ -95,15 +96,30 @@ def _check_pairs(arguments: argparse.Namespace) -> None:
         parser.error("--label-names is for --fixed-labels and --moving-labels")
 
 
+def _keep_inputs(arguments: argparse.Namespace) -> None:
+    """Refuse results in the places of files that are measured; raises OutputError."""
+    from elastix_impact.io.input_files import refuse_overwriting
+    from elastix_impact.judging.files import RESULT_NAMES
+
+    pairs = (f"{side}_{what}" for side in ("fixed", "moving") for what in ("image", "points", "labels"))
+    roles = ("transform", "inverse_transform", "fixed_mask", "label_names", *pairs)
+    read = [path for role in roles if (path := getattr(arguments, role)) is not None]
+    written = [] if arguments.out is None else [arguments.out / name for name in RESULT_NAMES]
+    refuse_overwriting([*written, *([arguments.learn2reg_field] if arguments.learn2reg_field else [])], read)
+
+
 def _judged(arguments: argparse.Namespace, stored: "StoredTransform") -> "Judged":
     from elastix_impact.io.images import read_image
     from elastix_impact.io.label_names import label_names
     from elastix_impact.io.masks import read_mask
+    from elastix_impact.io.pairs import check_pair
     from elastix_impact.io.points import read_landmark_pair
     from elastix_impact.io.segmentations import read_label_pair
     from elastix_impact.judging.evaluate import Judged
 
     fixed, moving = (None if p is None else read_image(p) for p in (arguments.fixed_image, arguments.moving_image))
+    if fixed is not None and moving is not None:
+        check_pair(fixed, moving)
     labels = arguments.fixed_labels and read_label_pair(arguments.fixed_labels, arguments.moving_labels)
     grid, moving_grid = _first_grid(fixed, labels, 0), _first_grid(moving, labels, 1)
     landmarks, names = None, ()
@@ -155,7 +171,7 @@ def _challenge_text(challenge: dict[str, object]) -> str:
 
 def _write(folder: Path, summary: "EvaluationSummary", content: Mapping[str, object]) -> None:
     from elastix_impact.judging.files import FILE_NAME, evaluation_files
-    from elastix_impact.runs.folder import RunFolder
+    from elastix_impact.staging.folder import RunFolder
 
     out = RunFolder.open(folder, create=True)
     for name, text in (evaluation_files(summary) | {FILE_NAME: json_text(content)}).items():

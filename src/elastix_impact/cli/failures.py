@@ -76,7 +76,8 @@ def describe(error: BaseException, bad_input: int = BAD_INPUT) -> tuple[str, int
     if isinstance(error, KeyboardInterrupt):
         return _describe_interrupt(error)
     if isinstance(error, ElastixImpactError):
-        return str(error), bad_input if error.exit_code == BAD_INPUT else error.exit_code
+        text = " ".join([str(error), *getattr(error, "__notes__", ())])
+        return text, bad_input if error.exit_code == BAD_INPUT else error.exit_code
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full: {error.filename or error}. Free some space and run again.", bad_input
     if isinstance(error, BrokenPipeError):

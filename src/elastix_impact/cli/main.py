@@ -23,6 +23,7 @@ from . import (
     transformix,
 )
 from .failures import exit_codes, talk_json
+from .parser import OptionParser
 
 DESCRIPTION = "Registers medical images by what a pretrained network sees in them, with elastix parameter maps."
 EPILOG = (
@@ -49,7 +50,7 @@ COMMANDS = (
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all sub-commands; each sets `run` to the function that does it."""
-    parser = argparse.ArgumentParser(prog="elastix-impact", description=DESCRIPTION, epilog=EPILOG)
+    parser = OptionParser(prog="elastix-impact", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"elastix-impact {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -1,6 +1,7 @@
 """Where the families of `models export` write, the same for all."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -9,8 +10,10 @@ def add_model_out(parser: argparse.ArgumentParser, usual: str) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help=f"file or folder to write (default: ./{usual})")
 
 
-def model_path(out: Path | None, name: str) -> Path:
-    """The file to write: `out`, or `name` in the folder that it is, or here."""
-    if out is None:
-        return Path(name)
-    return out / name if out.is_dir() or not out.suffix else out
+def model_path(out: Path | None, name: str, read: Iterable[Path] = ()) -> Path:
+    """The file to write: `out`, or `name` in the folder that it is, or here. OutputError if it is among `read`."""
+    from elastix_impact.io.input_files import refuse_overwriting
+
+    path = Path(name) if out is None else out / name if out.is_dir() or not out.suffix else out
+    refuse_overwriting([path], read)
+    return path

@@ -69,10 +69,11 @@ def run_export_nnunet(arguments: argparse.Namespace) -> int:
     from elastix_impact.zoo.export.nnunet_folder import dataset_name
 
     name = model_file_name(arguments.family, dataset_name(arguments.folder, arguments.configuration))
+    read = [path for path in arguments.folder.rglob("*") if path.is_file()]
     with collecting_warnings([], say_warning):
         path = export_nnunet(
             arguments.folder,
-            model_path(arguments.out, name),
+            model_path(arguments.out, name, read),
             configuration=arguments.configuration,
             fold=arguments.fold,
             checkpoint=arguments.checkpoint,

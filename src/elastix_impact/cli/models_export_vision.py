@@ -54,7 +54,7 @@ def run_export_sam(arguments: argparse.Namespace) -> int:
     """Write the model and print its path on stdout; exit code 0."""
     from elastix_impact.zoo.export.sam import export_sam
 
-    out = model_path(arguments.out, f"SAM2.1_{_capitalised(arguments.size)}.pt")
+    out = model_path(arguments.out, f"SAM2.1_{_capitalised(arguments.size)}.pt", [arguments.checkpoint])
     return _said(export_sam(arguments.checkpoint, out, size=arguments.size))
 
 
@@ -62,7 +62,7 @@ def run_export_dinov2(arguments: argparse.Namespace) -> int:
     """Write the model and print its path on stdout; exit code 0."""
     from elastix_impact.zoo.export.dinov2 import export_dinov2
 
-    out = model_path(arguments.out, f"DINOv2_{_capitalised(arguments.size)}.pt")
+    out = model_path(arguments.out, f"DINOv2_{_capitalised(arguments.size)}.pt", [arguments.checkpoint])
     return _said(export_dinov2(arguments.checkpoint, out, size=arguments.size, layers=arguments.layers))
 
 
@@ -70,7 +70,8 @@ def run_export_anatomix(arguments: argparse.Namespace) -> int:
     """Write the model and print its path on stdout; exit code 0."""
     from elastix_impact.zoo.export.anatomix import export_anatomix
 
-    return _said(export_anatomix(arguments.checkpoint, model_path(arguments.out, "Anatomix.pt")))
+    out = model_path(arguments.out, "Anatomix.pt", [arguments.checkpoint])
+    return _said(export_anatomix(arguments.checkpoint, out))
 
 
 def _capitalised(size: str) -> str:

@@ -1,6 +1,8 @@
 """What the command lines of `elastix` and `transformix` have in common: pairs of arguments, faults and exit codes."""
 
 import argparse
+import difflib
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,17 +18,21 @@ ELASTIX_VERSION = "5.3.1"
 
 NO_OUT = 254
 
+INDEXED = re.compile(r"-(f|m|fMask|mMask|fp|mp)\d+")
+"""Keys of further images, which elastix knows and `elastix_impact` refuses."""
+
 LOG_LEVELS = ("off", "error", "warning", "info")
 
 
 @final
 @dataclass
 class PairedArguments:
-    """What the command line says: single values by key, and all parameter files in order."""
+    """What the command line says: single values by key, all parameter files in order, a last key without value."""
 
     values: dict[str, str] = field(default_factory=dict)
     maps: list[str] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
+    alone: str | None = None
 
     def path(self, key: str) -> Path | None:
         """The file given for `key`, or None."""
@@ -36,10 +42,11 @@ class PairedArguments:
 @final
 @dataclass(frozen=True)
 class Program:
-    """A program of elastix: its name and the text of its --help."""
+    """A program of elastix: its name, the text of its --help, and the keys that it knows."""
 
     name: str
     help: str
+    keys: tuple[str, ...]
 
     def add_parser(self, subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
         """List it in the help of elastix-impact; its arguments never pass through argparse."""
@@ -60,6 +67,7 @@ def run_with_pairs(
         sys.stdout.write(_information(program, words[0] if words else ""))
         return 0
     arguments = parse_pairs(words)
+    _tell_unknown(arguments, program)
     code = _check_common(arguments) or _check_out(arguments, program.name, find_missing(arguments))
     if code:
         return code
@@ -83,8 +91,8 @@ def _information(program: Program, word: str) -> str:
 
 
 def parse_pairs(words: Sequence[str]) -> PairedArguments:
-    """Key and value, key and value; a last key without value is left out."""
-    arguments = PairedArguments()
+    """Key and value, key and value; a last key without value is kept apart."""
+    arguments = PairedArguments(alone=words[-1] if len(words) % 2 else None)
     for key, value in zip(words[::2], words[1::2]):
         if key == "-p":
             arguments.maps.append(value)
@@ -93,6 +101,24 @@ def parse_pairs(words: Sequence[str]) -> PairedArguments:
         else:
             arguments.values[key] = value
     return arguments
+
+
+def _tell_unknown(arguments: PairedArguments, program: Program) -> None:
+    """Warn of keys that the program does not know, which it passes over as elastix does, and of one without value."""
+    for key, value in arguments.values.items():
+        if key not in program.keys and not INDEXED.fullmatch(key):
+            say_warning(f"{key} {value} is ignored: {program.name} has no {key}{_nearest(key, program.keys)}")
+    if arguments.alone is not None:
+        key = arguments.alone
+        near = "" if key in program.keys else _nearest(key, program.keys)
+        say_warning(f"{key} is ignored: it has no value{near}. Arguments come in pairs")
+
+
+def _nearest(key: str, known: Sequence[str]) -> str:
+    """The known key that is most like another one, case not counted, as words; empty if none is like it."""
+    by_plain = {one.lower().lstrip("-"): one for one in known}
+    near = difflib.get_close_matches(key.lower().lstrip("-"), by_plain, n=1, cutoff=0.5)
+    return f". Did you mean {by_plain[near[0]]}?" if near else f". It knows {', '.join(known)}"
 
 
 def _check_common(arguments: PairedArguments) -> int:

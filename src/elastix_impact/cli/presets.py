@@ -64,7 +64,8 @@ def run_show(arguments: argparse.Namespace) -> int:
     if arguments.fixed is not None:
         facts = facts_of(arguments.fixed, arguments.moving or arguments.fixed)
     if arguments.to is not None:
-        lines = map(str, write_preset(preset, facts, arguments.to))
+        read = [path for path in (arguments.fixed, arguments.moving) if path is not None]
+        lines = map(str, write_preset(preset, facts, arguments.to, read))
     else:
         lines = (f"// ---- {name}\n{text}" for name, text in preset_texts(preset, facts))
     sys.stdout.write("\n".join(lines) + "\n")

@@ -1,10 +1,18 @@
 """`elastix-impact register`: one pair of images, named on the command line."""
 
 import argparse
+import contextlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .common import add_label_names_option, add_run_options, exit_code, run_and_report
 from .failures import say_warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from elastix_impact.runs.case import Case
+    from elastix_impact.staging.folder import RunFolder
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -65,10 +73,18 @@ def run_register(arguments: argparse.Namespace) -> int:
     """Run the case; exit code 0 done, 1 registration failed, or with --strict a bad result."""
     if arguments.map and arguments.preset:
         arguments.register_parser.error("give maps with -p, or a preset, not both")
+    if arguments.map:
+        record = run_and_report(_case(arguments, tuple(arguments.map)), arguments)
+    else:
+        with _preset_folder(arguments) as (maps, folder):
+            record = run_and_report(_case(arguments, maps), arguments, folder=folder)
+    return exit_code(record, strict=arguments.strict)
+
+
+def _case(arguments: argparse.Namespace, maps: tuple[Path, ...]) -> "Case":
     from elastix_impact.runs.case import Case
 
-    maps = tuple(arguments.map) if arguments.map else _maps_of_preset(arguments)
-    case = Case(
+    return Case(
         fixed=arguments.fixed,
         moving=arguments.moving,
         maps=maps,
@@ -84,20 +100,24 @@ def run_register(arguments: argparse.Namespace) -> int:
         device=arguments.device or (None if arguments.map else "auto"),
         data_folder=arguments.data or (None if arguments.map else _where_models_are()),
     )
-    return exit_code(run_and_report(case, arguments), strict=arguments.strict)
 
 
-def _maps_of_preset(arguments: argparse.Namespace) -> tuple[Path, ...]:
-    """The maps of the preset, written into the output folder."""
+@contextlib.contextmanager
+def _preset_folder(arguments: argparse.Namespace) -> "Iterator[tuple[tuple[Path, ...], RunFolder]]":
+    """The maps of the preset, written into the folder of the run, and that folder."""
     from elastix_impact.parameters.presets import DEFAULT
     from elastix_impact.runs.presets import facts_of, find_preset, write_preset
+    from elastix_impact.runs.run_case import work_folder
+    from elastix_impact.staging.earlier import PRESET_FOLDER
 
     preset = find_preset(arguments.preset or DEFAULT)
     if arguments.preset is None:
         say_warning(
             f"no map given: taking the preset {preset.name} ({preset.title}); `elastix-impact presets list` has others"
         )
-    return write_preset(preset, facts_of(arguments.fixed, arguments.moving), arguments.out / "preset")
+    facts = facts_of(arguments.fixed, arguments.moving)
+    with work_folder(arguments.out, create=True, resume=arguments.resume) as folder:
+        yield write_preset(preset, facts, folder.path / PRESET_FOLDER), folder
 
 
 def _where_models_are() -> Path:

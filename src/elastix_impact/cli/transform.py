@@ -44,8 +44,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "--order",
         type=int,
         choices=range(4),
-        default=3,
-        help="interpolation of images: 0 nearest ... 3 cubic (default)",
+        help="interpolation of images: 0 nearest ... 3 cubic (default: the file's, else 3)",
     )
     add("--default-value", type=float, metavar="V", help="voxels from outside the image (default: the file's, else 0)")
     add("--threads", type=positive, metavar="N", help="CPU threads (default: physical cores, at most 8)")

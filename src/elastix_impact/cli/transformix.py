@@ -1,6 +1,6 @@
 """`elastix-impact transformix`: exactly transformix's own arguments, files and exit codes.
 
-Arguments are read in pairs; a key given twice counts once; unknown keys are kept and not refused. Codes: 0 done,
+Arguments are read in pairs; a key given twice counts once; unknown keys are passed over with a warning. Codes: 0 done,
 1 any failure, 254 no -out or its folder is missing, 255 no -tp or nothing to do.
 """
 
@@ -46,7 +46,9 @@ Exit codes: 0 done, 1 failed, 254 no -out or its directory is missing, 255 no -t
 """
 
 
-PROGRAM = Program("transformix", HELP)
+KEYS = ("-tp", "-out", *WORK_KEYS, "-loglevel", "-priority", "-threads")
+
+PROGRAM = Program("transformix", HELP, KEYS)
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

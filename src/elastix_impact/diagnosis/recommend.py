@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from elastix_impact.geometry.image import Image
-from elastix_impact.io.images import read_pair
+from elastix_impact.io.pairs import read_pair
 from elastix_impact.judging.run_verdict import AIR
 from elastix_impact.judging.witness import Witness
 from elastix_impact.parameters.presets import DEFAULT, PRESETS, PairFacts, preset_texts

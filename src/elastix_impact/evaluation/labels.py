@@ -104,24 +104,35 @@ class Structures:
         Of the fixed grid, x, y(, z), mm.
     names
         What structures are called, by label.
+
+    Attributes
+    ----------
+    present
+        The labels of the fixed and of the moving image, ascending.
     """
 
     def __init__(
         self, fixed: Tensor, moving: Tensor, spacing: Sequence[float], names: Mapping[int, str] | None = None
     ) -> None:
         present = [set(labels.unique().tolist()) - {BACKGROUND} for labels in (fixed, moving)]
+        self.present = tuple(sorted(present[0])), tuple(sorted(present[1]))
         self._labels = np.asarray(sorted(present[0] & present[1]), dtype=np.int64)
         self._only_in_one = tuple(sorted(present[0] ^ present[1]))
         self._names = names or {}
         self._steps = tuple(reversed(tuple(spacing)))
         self._fixed = self._regions(fixed)
 
+    @property
+    def has_common(self) -> bool:
+        """Whether there is anything to compare."""
+        return len(self._labels) > 0
+
     def compare(self, moved: Tensor) -> LabelSummary | None:
         """The scores of moving labels that were brought onto the fixed grid; None if there is no common structure.
 
         A structure that was moved out of the grid scores 0.
         """
-        if len(self._labels) == 0:
+        if not self.has_common:
             return None
         regions = self._regions(moved)
         scores = (self._score(number, regions) for number in range(1, len(self._labels) + 1))

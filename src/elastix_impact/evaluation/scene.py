@@ -93,7 +93,7 @@ class Scene:
         fixed_seen, moving_seen
             Where the images count: masks, or what `seen_mask` finds; None = everywhere.
         """
-        spacing = _common_spacing(fixed, moving)
+        spacing = common_spacing(fixed, moving)
         offset = tuple(-c for c in fixed.grid.centre)
         smooth_fixed, smooth_moving = (_reduced(one, spacing).shifted(offset) for one in (fixed, moving))
         places = places_in(smooth_fixed.shifted(fixed.grid.centre).grid, fixed_seen, most_places)
@@ -128,7 +128,7 @@ def looks(scene: Scene, transforms: Mapping[str, AbstractTransform | None]) -> d
     return {name: scene.look(transform) for name, transform in transforms.items()}
 
 
-def _common_spacing(fixed: Image, moving: Image) -> float:
+def common_spacing(fixed: Image, moving: Image) -> float:
     """The voxel size in mm at which both images are compared: isotropic, no finer than the coarser image in plane."""
     dimension = fixed.grid.dimension
     volume = math.prod(fixed.grid.extent)

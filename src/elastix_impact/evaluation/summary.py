@@ -42,12 +42,15 @@ class EvaluationSummary:
 
     Attributes
     ----------
+    labels_problem
+        Why there are no scores of segmentations that were given; empty if there are.
     unit
         What lengths are told to people in; all numbers here are mm.
     """
 
     landmarks: LandmarkErrors | None = None
     labels: Mapping[str, LabelSummary] = field(default_factory=dict)
+    labels_problem: str = ""
     deformation: DeformationSummary | None = None
     intensity: Mapping[str, IntensitySummary] = field(default_factory=dict)
     consistency: ConsistencySummary | None = None
@@ -62,6 +65,7 @@ class EvaluationSummary:
             "pixel_mm": self.unit.size_mm if self.unit.name == "px" else None,
             "landmarks_mm": {moment: one.to_json() for moment, one in landmarks.items()},
             "labels": {moment: one.to_json() for moment, one in self.labels.items()},
+            "labels_problem": self.labels_problem or None,
             "transform": None if self.deformation is None else self.deformation.to_json(),
             "intensity": {moment: one.to_json() for moment, one in self.intensity.items()},
             "inverse_consistency": None if self.consistency is None else self.consistency.to_json(),

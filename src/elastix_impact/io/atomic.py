@@ -1,43 +1,73 @@
-"""Files that appear under their name only when they are whole."""
+"""Files that appear under their name only when they are whole, and on the disk: the way in which this package writes.
+
+A temporary name lies in the same folder, is made of random letters and is created with O_EXCL, so that nobody can put a
+link or a file of his own where it will be. A link under the final name is replaced, never followed.
+"""
 
 import contextlib
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from elastix_impact.errors import OutputError
 
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+
 
 @contextlib.contextmanager
-def written_whole(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """A temporary path beside `path`, with its suffix, that is renamed to it when the block ends well.
+def written_whole(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path`, empty and with its suffixes, that is renamed to it when the block ends well.
 
-    With `durable` the file is on the disk before the old one goes, and its name before this returns: a machine that
-    loses power has the one or the other.
+    It is on the disk before the old file goes, and the name before this returns: a machine that loses power has the one
+    or the other.
 
     Raises
     ------
     OutputError
         If the folder is missing or can't be written, or the disk is full.
     """
-    temporary = path.with_name(f".{os.getpid()}-{path.name}")
     with output_errors(path):
+        temporary = new_file(path)
         try:
             yield temporary
-            if durable:
-                _flush(temporary)
+            flush(temporary)
             temporary.replace(path)
-            if durable and os.name == "posix":
-                _flush(path.parent)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            forget(temporary)
             raise
+        flush_folder(path.parent)
 
 
-def _flush(path: Path) -> None:
-    """Wait until a file, or a folder's names, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+def new_file(path: Path) -> Path:
+    """An empty file with a random name beside `path`, with its suffixes; raises OSError."""
+    temporary = path.with_name(f".{secrets.token_hex(8)}{''.join(path.suffixes[-2:])}")
+    os.close(os.open(temporary, _NEW, 0o666))
+    return temporary
+
+
+def forget(path: Path) -> None:
+    """Remove a file that is of no use any more; what the system says to that is of none either, after a second try."""
+    for _ in range(2):
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+            return
+
+
+def flush(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    _sync(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+
+
+def flush_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk; Windows has no such call."""
+    if os.name == "posix":
+        _sync(path, os.O_RDONLY)
+
+
+def _sync(path: Path, how: int) -> None:
+    descriptor = os.open(path, how)
     try:
         os.fsync(descriptor)
     finally:

@@ -8,8 +8,7 @@ import torch
 
 from elastix_impact.errors import ImageError, TransformFileError
 from elastix_impact.geometry.grid import Grid
-from elastix_impact.transforms.bspline import BSplineTransform
-from elastix_impact.transforms.dense import field_transform
+from elastix_impact.transforms.displacement_field import DisplacementFieldTransform
 from elastix_impact.typing import FeatureVolume
 
 from .formats import KNOWN_SUFFIXES
@@ -22,7 +21,7 @@ def is_field_file(path: Path) -> bool:
     return path.name.lower().endswith(KNOWN_SUFFIXES)
 
 
-def read_displacement_field(path: Path) -> BSplineTransform:
+def read_displacement_field(path: Path) -> DisplacementFieldTransform:
     """The transform in an image whose voxels are displacements in mm (ITK's LPS frame), float64.
 
     Raises
@@ -43,7 +42,7 @@ def read_displacement_field(path: Path) -> BSplineTransform:
     return transform_of_field(image, path)
 
 
-def transform_of_field(image: sitk.Image, path: Path) -> BSplineTransform:
+def transform_of_field(image: sitk.Image, path: Path) -> DisplacementFieldTransform:
     """The transform of a SimpleITK image of displacements; see `read_displacement_field`."""
     if image.GetDimension() == 4 and image.GetSize()[3] == 1:
         image = image[..., 0]
@@ -60,7 +59,7 @@ def transform_of_field(image: sitk.Image, path: Path) -> BSplineTransform:
     displacements = torch.from_numpy(np.ascontiguousarray(vectors, dtype=np.float64))
     if not bool(displacements.isfinite().all()):
         raise TransformFileError("a displacement is NaN or infinite", where=str(path), remedy="Make the field again")
-    return field_transform(displacements, grid_of(image))
+    return DisplacementFieldTransform.of(displacements, grid_of(image))
 
 
 def field_to_itk(displacements: FeatureVolume, grid: Grid) -> sitk.Transform:

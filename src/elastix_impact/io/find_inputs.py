@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import final
 
 from elastix_impact.errors import InputError
+from elastix_impact.io.passed_over import passed_over
 from elastix_impact.io.warning import InputWarning
 
 IMAGE_SUFFIXES = (".mha", ".mhd", ".nii.gz", ".nii", ".nrrd", "")
@@ -62,8 +63,8 @@ def find_inputs(folder: Path) -> FoundInputs:
     Warns
     -----
     InputWarning
-        If several files could play one role, if there are fixed labels alone, or if landmarks or moving labels are
-        alone, which are then carried to the other image, and a file looks like their partner.
+        If several files could play one role, if there are fixed labels alone (landmarks and moving labels alone are
+        carried to the other image), or if a file that is not read is called nearly like what is missing.
     """
     if not folder.is_dir():
         raise InputError(
@@ -74,7 +75,7 @@ def find_inputs(folder: Path) -> FoundInputs:
         )
     fixed_points, moving_points = _partners(folder, "landmarks", LANDMARK_SUFFIXES, "the landmark errors")
     fixed_labels, moving_labels = _partners(folder, "labels", IMAGE_SUFFIXES[:-1], "the overlap of structures")
-    return FoundInputs(
+    found = FoundInputs(
         fixed=_image(folder, "fixed image"),
         moving=_image(folder, "moving image"),
         maps=_parameter_maps(folder),
@@ -86,6 +87,35 @@ def find_inputs(folder: Path) -> FoundInputs:
         moving_labels=moving_labels,
         label_names=_optional(folder, "label names", NAMES_SUFFIXES),
     )
+    _tell_passed_over(folder, found)
+    return found
+
+
+def _tell_passed_over(folder: Path, found: FoundInputs) -> None:
+    """Warn of files that are not read, and whose names are nearly those of what is missing."""
+    missing = {
+        "fixed mask": found.fixed_mask, "moving mask": found.moving_mask,
+        "fixed landmarks": found.fixed_points, "moving landmarks": found.moving_points,
+        "fixed labels": found.fixed_labels, "moving labels": found.moving_labels, "label names": found.label_names,
+    }  # fmt: skip
+    wanted = {role: (STEMS[role], _suffixes_of(role)) for role, path in missing.items() if path is None}
+    files = [path.name for path in folder.iterdir() if path.is_file()]
+    used = [name for name in files if _plays_a_role(name)]
+    for name, hint in passed_over(files, used, wanted).items():
+        warnings.warn(f"{folder / name} is not read: {hint}", InputWarning, stacklevel=3)
+
+
+def _suffixes_of(role: str) -> tuple[str, ...]:
+    if role == "label names":
+        return NAMES_SUFFIXES
+    return LANDMARK_SUFFIXES if role.endswith("landmarks") else IMAGE_SUFFIXES[:-1]
+
+
+def _plays_a_role(name: str) -> bool:
+    """Whether a file is read, or told of if another of its role is."""
+    return _MAP_NAME.fullmatch(name) is not None or any(
+        name == f"{stem}{suffix}" for role, stems in STEMS.items() for stem in stems for suffix in _suffixes_of(role)
+    )
 
 
 def _partners(folder: Path, what: str, suffixes: tuple[str, ...], why: str) -> tuple[Path | None, Path | None]:
@@ -94,13 +124,10 @@ def _partners(folder: Path, what: str, suffixes: tuple[str, ...], why: str) -> t
     alone = fixed or moving
     if (fixed is None) == (moving is None) or alone is None:
         return fixed, moving
-    missing = "Fixed" if fixed is None else "Moving"
     is_of_no_use = what == "labels" and moving is None
-    near = _near(folder, f"{missing.lower()} {what}", (f"{missing}_{what}{alone.name[alone.name.index('.') :]}",), 0.8)
-    if is_of_no_use or near:
-        hint = f" (similar names there: {', '.join(near)})" if near else ""
+    if is_of_no_use:
         warnings.warn(
-            f"{alone} has no partner{hint}: put {missing}_{what}{suffixes[0]} beside it to get {why}",
+            f"{alone} has no partner: put Moving_{what}{suffixes[0]} beside it to get {why}",
             InputWarning,
             stacklevel=3,
         )
@@ -159,11 +186,13 @@ def _near(folder: Path, role: str, stems: tuple[str, ...], likeness: float) -> l
 
 def _missing(folder: Path, role: str, wanted: str, stems: tuple[str, ...]) -> InputError:
     near = _near(folder, role, stems, 0.5)
-    names = sorted(path.name for path in folder.iterdir() if not _plays_another_role(path, role))
+    names = sorted(path.name for path in folder.iterdir())
     if near:
         hint = f"similar names there: {', '.join(near)}"
     else:
-        hint = f"the folder holds {', '.join(names[:8])}" if names else "the folder is empty"
+        hint = (
+            f"the folder holds {', '.join(names[:8])}{', ...' * (len(names) > 8)}" if names else "the folder is empty"
+        )
     return InputError(
         f"no {role} in this folder; {hint}",
         where=str(folder),

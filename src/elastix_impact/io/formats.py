@@ -1,71 +1,15 @@
 """What is known of image formats, and of the libraries behind SimpleITK that read and write them."""
 
 import contextlib
-import gzip
-import math
 import os
-import re
 import sys
-import zlib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, cast
-
-import nibabel as nib
-from nibabel.filebasedimages import ImageFileError
 
 KNOWN_SUFFIXES = (".mha", ".mhd", ".nii", ".nii.gz", ".nrrd", ".nhdr", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
 FLAT_SUFFIXES = (".png", ".jpg", ".jpeg")
 """Formats of two dimensions: ITK writes the first slice of a volume, and says nothing."""
 HEADER_SUFFIXES = (".mhd", ".nhdr")
 """Headers whose voxels lie in a file of their own."""
-
-_DATA_FILE = re.compile(r"^(?:ElementDataFile *=|data *file:) *(\S.*?) *$", re.MULTILINE | re.IGNORECASE)
-_NO_FILE_NAMES = ("LOCAL", "LIST")
-_HEADER_BYTES = 1 << 16
-_GZIP_BLOCK_BYTES = 1 << 22
-
-
-def missing_part(path: Path) -> str | None:
-    """What a file lacks to be whole, None if nothing was found, where ITK itself would not notice.
-
-    ITK fills up with zeros what lacks of a NIfTI file, and its words for a header without data name no file.
-    """
-    name = path.name.lower()
-    if name.endswith(".gz"):
-        return _gzip_fault(path)
-    if name.endswith(".nii"):
-        return _nifti_fault(path)
-    return _data_file_fault(path) if name.endswith(HEADER_SUFFIXES) else None
-
-
-def _gzip_fault(path: Path) -> str | None:
-    try:
-        with gzip.open(path) as file:
-            while file.read(_GZIP_BLOCK_BYTES):
-                pass
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        return str(error).rstrip(".")
-    return None
-
-
-def _nifti_fault(path: Path) -> str | None:
-    try:
-        data = cast(Any, nib.load(path)).dataobj
-        wanted = data.offset + math.prod(data.shape) * data.dtype.itemsize
-    except (OSError, ValueError, AttributeError, ImageFileError):
-        return None
-    size = path.stat().st_size
-    return f"it has {size} bytes of {wanted}" if size < wanted else None
-
-
-def _data_file_fault(path: Path) -> str | None:
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES).decode("utf-8", errors="replace")
-    named = _DATA_FILE.search(header)
-    if named is None or named[1].split()[0] in _NO_FILE_NAMES or "%" in named[1]:
-        return None
-    return None if (path.parent / named[1]).is_file() else f"its data file {named[1]} is missing"
 
 
 @contextlib.contextmanager

@@ -1,19 +1,22 @@
 """Images into files, whole or not at all."""
 
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 from torch import Tensor
 
-from elastix_impact.errors import OutputError
+from elastix_impact.errors import ImageError, OutputError
 from elastix_impact.geometry.grid import Grid
 
-from .atomic import output_errors, written_whole
-from .formats import FLAT_SUFFIXES, HEADER_SUFFIXES, KNOWN_SUFFIXES, essence, library_chatter_off, missing_part
+from .atomic import flush, forget, output_errors, written_whole
+from .formats import FLAT_SUFFIXES, HEADER_SUFFIXES, KNOWN_SUFFIXES, essence, library_chatter_off
+from .headers.check import check_header
 from .itk_images import itk_image_on
 from .pixels import numpy_type
+from .warning import InputWarning
 
 _DATA_SUFFIXES = {".mhd": (".raw", ".zraw"), ".nhdr": (".raw", ".raw.gz")}
 """Suffix of a header's data file, plain and compressed."""
@@ -36,6 +39,11 @@ def write_image(path: Path, data: Tensor, grid: Grid, pixel_type: str = "short",
     ------
     OutputError
         If the format is unknown or can't hold the image, the folder can't be written, or the disk is full.
+
+    Warns
+    -----
+    InputWarning
+        If the format loses spacing, origin or direction.
     """
     path = Path(path)
     check_format(path, grid)
@@ -75,6 +83,9 @@ def _cast(values: np.ndarray, pixel_type: str) -> np.ndarray:
     kind = numpy_type(pixel_type)
     if np.issubdtype(kind, np.integer):
         limits = np.iinfo(kind)
+        if np.issubdtype(values.dtype, np.integer):  # exact, whatever the width: labels may need all 64 bits
+            own = np.iinfo(values.dtype)
+            return values.clip(max(limits.min, own.min), min(limits.max, own.max)).astype(kind)
         largest = float(limits.max)
         if largest > limits.max:  # 64-bit limits are no doubles; the next one above would wrap round
             largest = math.nextafter(largest, 0.0)
@@ -87,7 +98,10 @@ def _write(target: Path, image: sitk.Image, path: Path, *, compress: bool) -> No
     try:
         with library_chatter_off():
             sitk.WriteImage(image, str(target), useCompression=compress)
-        fault = missing_part(target)
+        check_header(target)
+        fault = None
+    except ImageError as error:
+        fault = error.what
     except RuntimeError as error:
         fault = essence(error)
     if fault is not None:
@@ -95,6 +109,32 @@ def _write(target: Path, image: sitk.Image, path: Path, *, compress: bool) -> No
             f"the image can't be written: {fault}",
             where=str(path),
             remedy="Free some space, check the permissions, or choose another ResultImageFormat or pixel type",
+        )
+    _tell_lost_place(target, image, path)
+
+
+def _tell_lost_place(target: Path, image: sitk.Image, path: Path) -> None:
+    """Warn where the format, as TIFF and PNG, has not kept spacing, origin or direction."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(target))
+    with library_chatter_off():
+        reader.ReadImageInformation()
+    if reader.GetDimension() != image.GetDimension():
+        return
+    lost = [
+        what
+        for what, wanted, came in (
+            ("spacing", image.GetSpacing(), reader.GetSpacing()),
+            ("origin", image.GetOrigin(), reader.GetOrigin()),
+            ("direction", image.GetDirection(), reader.GetDirection()),
+        )
+        if not np.allclose(wanted, came, rtol=1e-3, atol=1e-3 * min(image.GetSpacing()))
+    ]
+    if lost:
+        warnings.warn(
+            f"{path}: this format does not keep the image's {' and '.join(lost)}; .mha, .nrrd and .nii.gz do",
+            InputWarning,
+            stacklevel=5,
         )
 
 
@@ -108,6 +148,7 @@ def _write_header_and_data(path: Path, image: sitk.Image, *, compress: bool) -> 
             _write(header, image, path, compress=compress)
             text = header.read_text(encoding="utf-8")
             header.write_text(text.replace(data.name, data_path.name), encoding="utf-8")
+            flush(data)
             data.replace(data_path)
         finally:
-            data.unlink(missing_ok=True)
+            forget(data)

@@ -1,8 +1,6 @@
 """Images from files; `write_image` is the way back."""
 
-import difflib
 import math
-import os
 import warnings
 from pathlib import Path
 
@@ -15,15 +13,19 @@ from elastix_impact.errors import ImageError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 
-from .dicom import read_series
-from .formats import KNOWN_SUFFIXES, essence, library_chatter_off, missing_part
+from .image_files import check_file, not_finite, read_file
 from .image_writing import write_image
-from .nifti import is_nifti, read_leaning, without_twin
 from .pixels import is_colour, is_complex, pixel_type_of
 from .scale import length_unit_of, resolution_words
 from .warning import InputWarning
 
 __all__ = ["check_file", "grid_of", "read_file", "read_image", "read_labels", "write_image"]
+
+LARGEST_VALUE = 1e15
+"""Values above can't be squared and summed as float32."""
+
+LARGEST_LABEL = (1 << 63) - 1
+"""The largest int64."""
 
 _LUMINANCE = (0.299, 0.587, 0.114)
 
@@ -59,33 +61,14 @@ def read_image(path: Path, *, allow_constant: bool = False) -> Image:
     path = Path(path)
     itk_image = read_file(path)
     data, grid = _scalar(itk_image, path)
+    _check_values(data, path)
     tensor = torch.from_numpy(np.ascontiguousarray(data, dtype=np.float32))
-    _check_values(tensor, path, allow_constant=allow_constant)
+    if not allow_constant:
+        _check_varied(tensor, path)
     image = Image(tensor, grid, str(path), pixel_type_of(itk_image))
     if not allow_constant:
         _tell_missing_scale(image)
     return image
-
-
-def read_pair(fixed: Path, moving: Path) -> tuple[Image, Image]:
-    """The images of two files, without their warnings: a run reads them again, and says it then.
-
-    Raises
-    ------
-    ImageError
-        If one can't be read, or they differ in dimension.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        images = read_image(fixed), read_image(moving)
-    dimensions = [image.grid.dimension for image in images]
-    if dimensions[0] != dimensions[1]:
-        raise ImageError(
-            f"the fixed image has {dimensions[0]} dimensions, the moving image {moving} has {dimensions[1]}",
-            where=str(fixed),
-            remedy="Give a volume with a volume, or a slice with a slice",
-        )
-    return images
 
 
 def _tell_missing_scale(image: Image) -> None:
@@ -113,60 +96,9 @@ def read_labels(path: Path) -> Image:
     itk_image = read_file(path)
     data, grid = _scalar(itk_image, path)
     kind = np.int64 if np.issubdtype(data.dtype, np.integer) else np.float64
+    _check_values(data, path)
     tensor = torch.from_numpy(np.ascontiguousarray(data, dtype=kind))
-    _check_values(tensor, path, allow_constant=True)
     return Image(tensor, grid, str(path), pixel_type_of(itk_image))
-
-
-def read_file(path: Path) -> sitk.Image:
-    """The image in a file or a DICOM folder as SimpleITK has it, whatever its voxels; raises ImageError."""
-    if os.path.isdir(path):  # Path.is_dir raises where a parent may not be entered
-        return read_series(path)
-    check_file(path)
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        with without_twin(path) as alone, library_chatter_off():
-            return sitk.ReadImage(str(alone))
-    except RuntimeError as error:
-        if is_nifti(path) and "orthonormal" in str(error):
-            return read_leaning(path)
-        if not path.name.lower().endswith(KNOWN_SUFFIXES):
-            raise ImageError(
-                "not an image that can be read",
-                where=str(path),
-                expected="one of " + " ".join(KNOWN_SUFFIXES),
-                remedy="Convert it first",
-            ) from error
-        raise _damaged(path, essence(error)) from error
-
-
-def check_file(path: Path, what: str = "image") -> None:
-    """Refuse a file, called `what`, that is missing, closed to us, empty or not whole; raises ImageError."""
-    try:
-        if not path.exists():
-            raise ImageError(f"no such {what}", where=str(path), remedy=_near_names(path))
-        if path.stat().st_size == 0:
-            raise ImageError("the file is empty", where=str(path), remedy="Copy or export the image again")
-        with path.open("rb"):
-            fault = missing_part(path)
-    except OSError as error:
-        raise ImageError(
-            f"the file can't be read: {error.strerror or error}", where=str(path), remedy="Check its permissions"
-        ) from error
-    if fault is not None:
-        raise _damaged(path, fault)
-
-
-def _damaged(path: Path, fault: str) -> ImageError:
-    return ImageError(f"the image is damaged: {fault}", where=str(path), remedy="Copy or export the image again")
-
-
-def _near_names(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f"The folder {path.parent} does not exist either"
-    names = [entry.name for entry in path.parent.iterdir()]
-    near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5)
-    return f"Did you mean {' or '.join(near)}?" if near else "Check the path"
 
 
 def _scalar(image: sitk.Image, path: Path) -> tuple[np.ndarray, Grid]:
@@ -218,15 +150,32 @@ def grid_of(image: sitk.Image) -> Grid:
     return Grid(image.GetSize(), image.GetSpacing(), image.GetOrigin(), rows)
 
 
-def _check_values(data: Tensor, path: Path, *, allow_constant: bool) -> None:
-    bad = int((~data.isfinite()).sum())
+def _check_values(data: np.ndarray, path: Path) -> None:
+    """Refuse numbers that can't be computed with."""
+    if data.dtype.kind in "iu":
+        if data.dtype == np.uint64 and int(data.max()) > LARGEST_LABEL:
+            raise ImageError(
+                f"a voxel has the value {int(data.max())}",
+                where=str(path),
+                expected=f"whole numbers up to {LARGEST_LABEL}",
+                remedy="Number the labels anew",
+            )
+        return
+    bad = int((~np.isfinite(data)).sum())
     if bad:
+        raise not_finite(bad, data.size, path)
+    largest = float(np.abs(data).max())
+    if largest > LARGEST_VALUE:
         raise ImageError(
-            f"{bad} of {data.numel()} voxels are NaN or infinite",
+            f"a voxel has the value {largest:.3g}",
             where=str(path),
-            remedy="Replace them, e.g. by the value of air or by 0",
+            expected=f"values below {LARGEST_VALUE:g}, which do not overflow when they are squared and summed",
+            remedy="Replace it, e.g. by the value of air or by 0, or scale the image",
         )
-    if not allow_constant and bool((data == data.flatten()[0]).all()):
+
+
+def _check_varied(data: Tensor, path: Path) -> None:
+    if bool((data == data.flatten()[0]).all()):
         raise ImageError(
             f"all voxels have the same value, {float(data.flatten()[0]):g}",
             where=str(path),

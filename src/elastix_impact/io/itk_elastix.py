@@ -13,6 +13,8 @@ from typing import final
 
 from elastix_impact.errors import InputError, RegistrationFailedError
 
+from .janitor import ClearedFolder
+
 LOG_NAME = "elastix.log"
 
 _PROCESS = "elastix_impact.io.itk_elastix_process"
@@ -73,8 +75,10 @@ def itk_elastix_version(where: str, why: str) -> str:
     )
 
 
-def run_itk_elastix(request: Request, on_log: Callable[[str], None]) -> None:
+def run_itk_elastix(request: Request, folder: ClearedFolder, on_log: Callable[[str], None]) -> None:
     """Run a map; what it writes lies in `request.output`, and `on_log` gets the lines of elastix's log as they come.
+
+    `folder` is that one, or above it: if this process is killed, elastix ends too.
 
     Raises
     ------
@@ -89,6 +93,7 @@ def run_itk_elastix(request: Request, on_log: Callable[[str], None]) -> None:
     with (
         (output / _ERROR_NAME).open("wb") as errors,
         subprocess.Popen(command, cwd=request.folder, stdout=subprocess.DEVNULL, stderr=errors) as process,
+        folder.worked_in_by(process.pid),
     ):
         try:
             for line in _lines_while(process, output / LOG_NAME):

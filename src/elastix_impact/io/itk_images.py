@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 
-from .atomic import output_errors
+from .atomic import written_whole
 
 
 def is_itk_image(given: object) -> bool:
@@ -19,8 +19,8 @@ def is_itk_image(given: object) -> bool:
 
 def write_itk_image(path: Path, image: Any) -> None:
     """Write a SimpleITK image as it is; raises OutputError."""
-    with output_errors(path):
-        sitk.WriteImage(image, str(path))
+    with written_whole(path) as temporary:
+        sitk.WriteImage(image, str(temporary))
 
 
 def to_itk_image(image: Image) -> sitk.Image:

@@ -9,6 +9,7 @@ from typing import final
 import numpy as np
 import SimpleITK as sitk
 import torch
+from SimpleITK import _SimpleITK  # pyright: ignore[reportAttributeAccessIssue]
 
 from elastix_impact.errors import TransformFileError
 from elastix_impact.transforms.affine import AffineTransform
@@ -23,6 +24,9 @@ from .images import grid_of
 from .itk_whole import check_whole
 
 _PROBE_MM = 1000.0
+_PROOF_MM = (317.0, -211.0, 503.0)
+_PROOF_TOLERANCE = 1e-9
+"""How far, as a share of a point's coordinates, a linear transform may lie from its matrix there."""
 _UNKNOWN_KIND = re.compile(r'Could not create an instance of "([A-Za-z]+)')
 
 
@@ -41,7 +45,7 @@ def read_itk_transform(path: Path) -> AbstractTransform:
     check_whole(path)
     try:
         with _kept_warnings() as kept, library_chatter_off():
-            itk_transform = sitk.ReadTransform(str(path))
+            itk_transform = _SimpleITK.ReadTransform(str(path))  # as it is; see `_typed`
     except (RuntimeError, UnicodeDecodeError) as error:
         unknown = _UNKNOWN_KIND.search(str(error))
         raise TransformFileError(
@@ -56,7 +60,7 @@ def read_itk_transform(path: Path) -> AbstractTransform:
             where=str(path),
             remedy="Write them as one composite transform",
         )
-    transform = _from_itk(itk_transform.Downcast(), path)
+    transform = _from_itk(_typed(itk_transform), path)
     if not _is_finite(transform):
         raise TransformFileError("a parameter is NaN or infinite", where=str(path), remedy="Make the transform again")
     return transform
@@ -95,6 +99,17 @@ def _is_finite(transform: AbstractTransform) -> bool:
     return bool(transform.parameters.isfinite().all())
 
 
+def _typed(transform: sitk.Transform) -> sitk.Transform:
+    """The transform as the class of its kind; as it is where SimpleITK has none, e.g. ComposeScaleSkewVersor3D.
+
+    SimpleITK's own functions in Python make this step themselves, and end with it where they can't.
+    """
+    try:
+        return transform.Downcast()
+    except (KeyError, TypeError, RuntimeError):
+        return transform
+
+
 def _from_itk(transform: sitk.Transform, path: Path) -> AbstractTransform:
     if isinstance(transform, sitk.BSplineTransform):
         return _spline(transform, path)
@@ -103,16 +118,28 @@ def _from_itk(transform: sitk.Transform, path: Path) -> AbstractTransform:
     if isinstance(transform, sitk.TranslationTransform):
         return TranslationTransform(torch.tensor(transform.GetOffset(), dtype=torch.float64))
     if transform.IsLinear():
-        return _affine(transform)
+        return _affine(transform, path)
     if isinstance(transform, sitk.CompositeTransform):
         return _chain(transform, path)
-    raise TransformFileError(f"{transform.GetName()} is not supported", where=str(path))
+    raise _unsupported(transform, path)
+
+
+def _unsupported(transform: sitk.Transform, path: Path) -> TransformFileError:
+    return TransformFileError(
+        f"{transform.GetName()} is not supported",
+        where=str(path),
+        expected="linear, B-spline or displacement field transforms, or a composite of them",
+        remedy="Write it as a displacement field: SimpleITK's TransformToDisplacementField",
+    )
 
 
 def _chain(composite: sitk.CompositeTransform, path: Path) -> AbstractTransform:
     """The parts of a composite, of which the last one is applied first."""
     count = composite.GetNumberOfTransforms()
-    parts = [_from_itk(composite.GetNthTransform(k).Downcast(), path) for k in reversed(range(count))]
+    parts = [
+        _from_itk(_typed(_SimpleITK.CompositeTransform_GetNthTransform(composite, k)), path)
+        for k in reversed(range(count))
+    ]
     whole = parts[0]
     for part in parts[1:]:
         whole = CompositeTransform(whole, part, "Compose")
@@ -129,14 +156,19 @@ def _spline(transform: sitk.BSplineTransform, path: Path) -> BSplineTransform:
     return BSplineTransform(torch.from_numpy(coefficients).double(), grid_of(images[0]), transform.GetOrder())
 
 
-def _affine(transform: sitk.Transform) -> AffineTransform:
+def _affine(transform: sitk.Transform, path: Path) -> AffineTransform:
     """A linear transform as matrix and translation, read off at the origin and at points along the axes.
 
-    Works for every kind, also for the base class that ANTs writes, which SimpleITK wraps in a composite of itself.
+    Works for every kind, also for the base class that ANTs writes, which SimpleITK wraps in a composite of itself. Some
+    call themselves linear and are not (AzimuthElevationToCartesianTransform): another point proves it.
     """
     dimension = transform.GetDimension()
     origin = np.asarray(transform.TransformPoint([0.0] * dimension))
     ends = [transform.TransformPoint(row) for row in (np.eye(dimension) * _PROBE_MM).tolist()]
     matrix = (np.asarray(ends) - origin).T / _PROBE_MM
+    proof = np.asarray(_PROOF_MM[:dimension])
+    expected, found = matrix @ proof + origin, np.asarray(transform.TransformPoint(proof.tolist()))
+    if not np.allclose(found, expected, rtol=0, atol=_PROOF_TOLERANCE * (1 + np.abs([origin, expected]).max())):
+        raise _unsupported(transform, path)
     parameters = torch.from_numpy(np.concatenate([matrix.ravel(), origin]))
     return AffineTransform(parameters, (0.0,) * dimension)

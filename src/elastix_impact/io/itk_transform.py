@@ -10,6 +10,7 @@ from elastix_impact.geometry.grid import Grid
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
+from elastix_impact.transforms.displacement_field import DisplacementFieldTransform
 from elastix_impact.transforms.linear import AbstractLinearTransform
 from elastix_impact.transforms.translation import TranslationTransform
 from elastix_impact.typing import FeatureVolume
@@ -40,7 +41,6 @@ def write_itk_field(path: Path, displacements: FeatureVolume, grid: Grid) -> Non
 
 def _write(path: Path, itk_transform: sitk.Transform) -> None:
     with written_whole(path) as temporary:
-        temporary.touch()  # a missing or closed folder is told apart from what ITK can't do
         try:
             sitk.WriteTransform(itk_transform, str(temporary))
         except RuntimeError as error:
@@ -68,6 +68,8 @@ def _to_itk(transform: AbstractTransform, path: Path) -> sitk.Transform:
             return composite
         case BSplineTransform():
             return _spline_to_itk(transform)
+        case DisplacementFieldTransform():
+            return field_to_itk(transform.displacements, transform.field_grid)
         case TranslationTransform():
             return sitk.TranslationTransform(transform.dimension, transform.parameters.tolist())
         case AbstractLinearTransform():

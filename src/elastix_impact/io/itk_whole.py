@@ -12,9 +12,11 @@ from typing import final
 
 from elastix_impact.errors import TransformFileError
 
+from .plain_number import plain_number
+
 _PARAMETERS, _FIXED = "Parameters", "FixedParameters"
 _WITHOUT_NUMBERS = "CompositeTransform"
-_COUNTS = {
+PARAMETER_COUNTS = {
     "AffineTransform": (6, 12),
     "CenteredAffineTransform": (8, 15),
     "CenteredEuler3DTransform": (9, 9),
@@ -41,6 +43,8 @@ _COUNTS = {
     "VersorTransform": (3, 3),
 }
 """Number of parameters in 2-D and 3-D; ITK looks at those of B-splines and displacement fields itself."""
+_WITH_FLAG = ("Euler3DTransform", "CenteredEuler3DTransform")
+"""Kinds that have a number (in which order the axes are turned about) behind their centre."""
 _MATLAB_HEAD = struct.Struct("<5i")
 _MATLAB_ITEM_BYTES = {0: 8, 10: 4, 100: 8, 110: 4}
 """Size of a number by the format's first word: little-endian doubles and floats, by columns or by rows."""
@@ -90,6 +94,8 @@ def _text_entries(path: Path) -> Iterator[_Entry]:
                 yield entry
             entry = _Entry(f"{path}:{number}", value)
         elif entry is not None and key in (_PARAMETERS, _FIXED):
+            if key in entry.counts:
+                raise _fault(f"{key}: given twice for one transform", f"{path}:{number}")
             entry.counts[key] = _count_numbers(value.split(), key, f"{path}:{number}")
     if entry is not None:
         yield entry
@@ -97,12 +103,9 @@ def _text_entries(path: Path) -> Iterator[_Entry]:
 
 def _count_numbers(words: list[str], key: str, where: str) -> int:
     try:
-        finite = all(math.isfinite(float(word)) for word in words)
-        plain = all(word.isascii() and "_" not in word for word in words)
-    except ValueError:
-        finite = plain = False
-    if not plain:
-        raise _fault(f"{key}: holds something that is no number", where)
+        finite = all(math.isfinite(plain_number(word)) for word in words)
+    except ValueError as error:
+        raise _fault(f"{key}: holds something that is no number", where) from error
     if not finite:
         raise _fault(f"{key}: holds a value that is NaN or infinite", where)
     return len(words)
@@ -137,9 +140,12 @@ def _check_counts(entry: _Entry) -> None:
     for key in (_PARAMETERS, _FIXED):
         if key not in entry.counts:
             raise _fault(f"{key}: is missing for {kind}", entry.where)
-    if kind not in _COUNTS or rest[1:] not in (["2", "2"], ["3", "3"]):
+    if kind not in PARAMETER_COUNTS or rest[1:] not in (["2", "2"], ["3", "3"]):
         return
-    expected = _COUNTS[kind][rest[1] == "3"]
+    most = int(rest[1]) + (kind in _WITH_FLAG)
+    if entry.counts[_FIXED] > most:
+        raise _fault(f"{_FIXED}: has {entry.counts[_FIXED]} values", entry.where, f"at most {most} for {kind}")
+    expected = PARAMETER_COUNTS[kind][rest[1] == "3"]
     if entry.counts[_PARAMETERS] != expected:
         raise _fault(f"{_PARAMETERS}: has {entry.counts[_PARAMETERS]} values", entry.where, f"{expected} for {kind}")
 

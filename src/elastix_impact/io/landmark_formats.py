@@ -14,6 +14,8 @@ from elastix_impact.errors import LandmarkError
 from elastix_impact.geometry.grid import Row
 from elastix_impact.typing import Points
 
+from .plain_number import plain_number
+
 _COMMENTS = ("#", "//")
 _FCSV_COLUMNS = ["id", "x", "y", "z", "ow", "ox", "oy", "oz", "vis", "sel", "lock", "label"]
 _RAS_TO_LPS = (-1.0, -1.0, 1.0)
@@ -115,7 +117,7 @@ def _position(point: dict[str, Any], sign: Row, where: str) -> Row:
 
 def _fiducials(text: str, path: Path) -> PointTable:
     """Slicer's old form; without a header its coordinates are RAS."""
-    sign, columns = _RAS_TO_LPS, _FCSV_COLUMNS
+    sign, columns, says_columns = _RAS_TO_LPS, _FCSV_COLUMNS, False
     rows: list[tuple[str, Row]] = []
     labels: list[str] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -125,9 +127,10 @@ def _fiducials(text: str, path: Path) -> PointTable:
             if key.strip() == "CoordinateSystem":
                 sign = _sign(value, where)
             elif key.strip() == "columns":
-                columns = [column.strip() for column in value.split(",")]
+                columns, says_columns = [column.strip() for column in value.split(",")], True
         elif line.strip():
-            cells = dict(zip(columns, _cells(line, where)))
+            words = _cells(line, where)
+            cells = _by_column(columns, words, where) if says_columns else dict(zip(columns, words))
             rows.append((where, _signed(_row([cells.get(axis, "") for axis in "xyz"], where), sign, where)))
             labels.append(cells.get("label", cells.get("id", "")))
     return PointTable(_points(rows, path), tuple(labels))
@@ -171,7 +174,7 @@ def _table(text: str, path: Path) -> PointTable:
     labels: list[str] = []
     for number, line in lines[1:]:
         where = f"{path}:{number}"
-        cells = dict(zip(names, _cells(line, where, delimiter)))
+        cells = _by_column(names, _cells(line, where, delimiter), where)
         rows.append((where, _row([cells.get(axis, "") for axis in axes], where)))
         labels.append(cells.get("label", cells.get("", "")).strip())
     labelled = "label" in names or is_of_histology
@@ -185,10 +188,22 @@ def _cells(line: str, where: str, delimiter: str = ",") -> list[str]:
         raise LandmarkError(f"the line can't be split into cells: {error}", where=where) from error
 
 
+def _by_column(columns: Sequence[str], cells: Sequence[str], where: str) -> dict[str, str]:
+    """The cells of a line by their columns, which must be as many."""
+    if len(cells) != len(columns):
+        raise LandmarkError(
+            f"the line has {len(cells)} cells, there are {len(columns)} columns",
+            where=where,
+            expected=",".join(columns),
+            remedy="Correct the line: with a cell too few or too many, numbers stand in wrong columns",
+        )
+    return dict(zip(columns, cells))
+
+
 def _row(words: Sequence[str], where: str) -> Row:
     """The finite numbers that the words are."""
     try:
-        row = tuple(float(word) for word in words)
+        row = tuple(plain_number(word) for word in words)
     except ValueError as error:
         raise LandmarkError(f"no number in {' '.join(words)!r}", where=where, expected="x y(, z)") from error
     if not all(map(math.isfinite, row)):

@@ -5,17 +5,16 @@ import math
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
 
-import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
-from nibabel.filebasedimages import ImageFileError
 
 from elastix_impact.errors import ImageError
 
+from .headers.nifti import NiftiHeader, parse_nifti, without_codes
+from .headers.streams import unpacked
 from .warning import InputWarning
 
 LARGEST_REPAIR_DEGREES = 5.0
@@ -52,40 +51,55 @@ def without_twin(path: Path) -> Iterator[Path]:
         yield alone
 
 
-def read_leaning(path: Path) -> sitk.Image:
-    """A volume with its axes turned to the nearest perpendicular ones (polar decomposition), through nibabel.
+def read_leaning(path: Path, read: Callable[[Path], sitk.Image]) -> sitk.Image:
+    """A volume with its axes turned to the nearest perpendicular ones (polar decomposition).
+
+    Parameters
+    ----------
+    path
+        A file that ITK refuses because its axes lean.
+    read
+        How sound files are read. It gets a copy whose header has no axes, so that all else is read as ever.
 
     Raises
     ------
     ImageError
-        If it can't be read, or the axes lean by more than `LARGEST_REPAIR_DEGREES`.
+        If it can't be read, is no volume, or the axes lean by more than `LARGEST_REPAIR_DEGREES`.
 
     Warns
     -----
     InputWarning
         With the size of the repair in degrees.
     """
-    try:
-        image = cast(Any, nib.load(path))
-        data = np.asanyarray(image.dataobj)
-        affine = np.asarray(image.affine, dtype=np.float64)
-    except (OSError, ValueError, ImageFileError) as error:
-        raise ImageError("the image is damaged", where=str(path), remedy="Copy or export the image again") from error
-    if data.ndim == 4 and data.shape[3] == 1:
-        data = data[..., 0]
-    if data.ndim != 3 or data.dtype.kind not in "iuf":
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy.nii"
+        nifti = _copy_without_axes(path, copy)
+        image = read(copy)
+    if image.GetDimension() == 4 and image.GetSize()[3] == 1:
+        image = image[..., 0]
+    if image.GetDimension() != 3:
         raise ImageError(
-            f"its axes are not perpendicular, and it has shape {data.shape} and type {data.dtype}",
+            f"its axes are not perpendicular, and it has size {image.GetSize()}",
             where=str(path),
             expected="one volume of numbers",
             remedy="Extract one volume first, e.g. with nibabel: image.slicer[..., 0]",
         )
-    direction, spacing = _perpendicular(affine[:3, :3], path)
-    result = sitk.GetImageFromArray(np.ascontiguousarray(data.T, dtype=data.dtype.newbyteorder("=")))
-    result.SetSpacing(spacing.tolist())
-    result.SetOrigin((_RAS_TO_LPS @ affine[:3, 3]).tolist())
-    result.SetDirection(direction.flatten().tolist())
-    return result
+    affine = np.asarray(nifti.places.rows, dtype=np.float64).reshape(3, 4) * nifti.places.unit_mm
+    direction, spacing = _perpendicular(affine[:, :3], path)
+    image.SetSpacing(spacing.tolist())
+    image.SetOrigin((_RAS_TO_LPS @ affine[:, 3]).tolist())
+    image.SetDirection(direction.flatten().tolist())
+    return image
+
+
+def _copy_without_axes(path: Path, copy: Path) -> NiftiHeader:
+    """Copy a file, unpacked, without its sform and qform; what its header said."""
+    with unpacked(path, "gzip" if path.name.lower().endswith(".gz") else "raw") as source, copy.open("wb") as target:
+        head = source.read(540)
+        nifti = parse_nifti(head, path)
+        target.write(without_codes(head, nifti))
+        shutil.copyfileobj(source, target)
+    return nifti
 
 
 def _perpendicular(axes_ras: np.ndarray, path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,7 @@ from elastix_impact.transforms.composite import CompositeTransform
 
 from .displacement_field import is_field_file, read_displacement_field
 from .itk_reading import read_itk_transform
-from .transform_file import TransformRecord, beside, read_transform_file
+from .transform_file import TransformRecord, beside, known_grid, read_transform_file
 
 _ITK_SUFFIXES = (".tfm", ".h5", ".hdf5", ".mat", ".xfm")
 
@@ -55,7 +55,7 @@ class StoredTransform:
         Raises
         ------
         TransformFileError
-            If it is needed and not given, or has another dimension.
+            If it is needed and not given, or has another dimension; or the file does not say the fixed grid.
         """
         if self.record is None or self.record.use_direction_cosines:
             return self.as_stored
@@ -73,8 +73,9 @@ class StoredTransform:
                 where=str(self.path),
                 remedy="Give the transform of these images",
             )
-        bare = self.record.fixed_grid.without_direction(), moving_grid.without_direction()
-        to_bare, to_world = _between(self.record.fixed_grid, bare[0]), _between(bare[1], moving_grid)
+        fixed_grid = known_grid(self.record, self.path)
+        to_bare = _between(fixed_grid, fixed_grid.without_direction())
+        to_world = _between(moving_grid.without_direction(), moving_grid)
         return CompositeTransform(CompositeTransform(to_bare, self.as_stored), to_world)
 
 

@@ -21,6 +21,7 @@ _NO_INITIAL = "NoInitialTransform"
 _ORDERS = {"FinalNearestNeighborInterpolator": 0, "FinalLinearInterpolator": 1}
 """Interpolators whose order is in their name."""
 _SPLINES = ("FinalBSplineInterpolator", "FinalBSplineInterpolatorFloat")
+_GRID = ("Size", "Index", "Spacing", "Origin", "Direction")
 _EXPECTED = "elastix's TransformParameters.<i>.txt or .toml, or ITK's .tfm, .txt, .h5 or .mat"
 
 
@@ -50,7 +51,8 @@ class TransformRecord:
     combination
         How both are combined.
     fixed_grid
-        The grid onto which images are resampled.
+        The grid onto which images are resampled; None if the file says nothing of it, as a starting transform may that
+        was written by hand or by SlicerElastix. See `known_grid`.
     use_direction_cosines
         Whether the transform is one of world points. If not, it maps images as if their axes were the world's, and only
         `read_transform` makes a transform of world points of it.
@@ -59,7 +61,7 @@ class TransformRecord:
     """
 
     transform: AbstractTransform
-    fixed_grid: Grid
+    fixed_grid: Grid | None = None
     initial: Path | None = None
     combination: Combination = "Compose"
     use_direction_cosines: bool = True
@@ -75,12 +77,12 @@ def write_transform_file(path: Path, record: TransformRecord) -> None:
     Raises
     ------
     TransformFileError
-        If elastix has no such transform.
+        If elastix has no such transform, or the fixed grid is not known.
     OutputError
         If the file can't be written.
     """
     path = Path(path)
-    frame, resampling = _frame_keys(record), _resample_keys(record.resample)
+    frame, resampling = _frame_keys(record, known_grid(record, path)), _resample_keys(record.resample)
     if path.suffix.lower() == ".toml":
         write_text_whole(path, write_parameter_toml(frame | resampling))
         return
@@ -94,8 +96,20 @@ def write_transform_file(path: Path, record: TransformRecord) -> None:
     write_text_whole(path, "\n".join(sections))
 
 
-def _frame_keys(record: TransformRecord) -> dict[str, list[Value]]:
-    grid = record.fixed_grid
+def known_grid(record: TransformRecord, path: Path) -> Grid:
+    """The fixed grid that the file at `path` says; raises TransformFileError if it says none."""
+    if record.fixed_grid is None:
+        raise TransformFileError(
+            "Size: is missing: the file does not say on which grid the results lie",
+            where=str(path),
+            expected=f"{', '.join(_GRID)} of the fixed image",
+            remedy="Give a file that a registration wrote, or `elastix-impact transform` with --reference; a starting "
+            "transform needs no grid",
+        )
+    return record.fixed_grid
+
+
+def _frame_keys(record: TransformRecord, grid: Grid) -> dict[str, list[Value]]:
     keys: dict[str, list[Value]] = {
         "FixedImageDimension": [grid.dimension],
         "MovingImageDimension": [grid.dimension],
@@ -138,7 +152,7 @@ def read_transform_file(path: Path) -> TransformRecord:
     """
     path = Path(path)
     keys = _keys(path)
-    grid = keys.grid("")
+    grid = keys.grid("") if keys.any_of(_GRID) else None
     exported = keys.path("TransformFileName") if keys.text("Transform", "") == "File" else None
     transform = read_itk_transform(beside(exported, path)) if exported else transform_from(keys)
     _check_dimensions(keys, transform, grid)
@@ -187,13 +201,16 @@ def _not_a_transform(error: InputError, path: Path) -> TransformFileError:
     return TransformFileError(f"not a transform file: {what}", where=where, expected=_EXPECTED)
 
 
-def _check_dimensions(keys: Keys, transform: AbstractTransform, grid: Grid) -> None:
-    """Refuse a file whose transform, grid and images are not of one dimension."""
-    if transform.dimension != grid.dimension:
-        raise keys.fault("Size", f"has {grid.dimension} values for a transform of {transform.dimension} dimensions")
+def _check_dimensions(keys: Keys, transform: AbstractTransform, grid: Grid | None) -> None:
+    """Refuse a file whose transform, grid and images are not of one dimension, 2 or 3."""
+    dimension = transform.dimension
+    if grid is not None and dimension != grid.dimension:
+        raise keys.fault("Size", f"has {grid.dimension} values for a transform of {dimension} dimensions")
+    if dimension not in (2, 3):
+        raise keys.fault("TransformParameters", f"are those of {dimension} dimensions", "2 or 3")
     for key in ("FixedImageDimension", "MovingImageDimension"):
-        if keys.integer(key, grid.dimension) != grid.dimension:
-            raise keys.fault(key, f"does not fit a transform of {grid.dimension} dimensions")
+        if keys.integer(key, dimension) != dimension:
+            raise keys.fault(key, f"does not fit a transform of {dimension} dimensions")
 
 
 def _combination(keys: Keys) -> Combination:

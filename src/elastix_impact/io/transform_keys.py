@@ -1,7 +1,7 @@
 """The keys of a transform file that depend on the kind of transform, both ways."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import final
@@ -15,10 +15,13 @@ from elastix_impact.parameters.raw import RawParameterMap, Value
 from elastix_impact.transforms.affine import AffineLogTransform, AffineTransform
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.bspline import BSplineTransform
+from elastix_impact.transforms.displacement_field import DisplacementFieldTransform
 from elastix_impact.transforms.euler import EulerTransform
 from elastix_impact.transforms.linear import AbstractLinearTransform
 from elastix_impact.transforms.similarity import SimilarityTransform
 from elastix_impact.transforms.translation import TranslationTransform
+
+from .plain_number import plain_number
 
 _LINEAR: dict[str, Callable[[Tensor, Row], AbstractLinearTransform]] = {
     "SimilarityTransform": SimilarityTransform,
@@ -44,6 +47,10 @@ class Keys:
         where = f"{self._path}:{line}" if line else str(self._path)
         return TransformFileError(f"{key}: {what}", where=where, expected=expected, remedy=remedy)
 
+    def any_of(self, names: Iterable[str]) -> bool:
+        """Whether the file has one of these keys."""
+        return any(name in self._raw for name in names)
+
     def text(self, key: str, default: str) -> str:
         """The first value."""
         return self._raw.values(key)[0] if key in self._raw else default
@@ -61,8 +68,8 @@ class Keys:
         return Path(name) if name and name != "NoInitialTransform" else None
 
     def number(self, key: str, default: float) -> float:
-        """The first value as a number."""
-        return self.numbers(key)[0] if key in self._raw else default
+        """The only value as a number."""
+        return self.numbers(key, 1)[0] if key in self._raw else default
 
     def numbers(self, key: str, count: int | None = None) -> Row:
         """All values as numbers, `count` of them if given."""
@@ -72,7 +79,7 @@ class Keys:
         if count is not None and len(values) != count:
             raise self.fault(key, f"has {len(values)} values", f"{count}")
         try:
-            numbers = tuple(float(value) for value in values)
+            numbers = tuple(plain_number(value) for value in values)
         except ValueError as error:
             raise self.fault(key, f"holds something that is no number ({error})") from error
         if not all(map(math.isfinite, numbers)):
@@ -87,8 +94,8 @@ class Keys:
         return tuple(int(number) for number in numbers)
 
     def integer(self, key: str, default: int) -> int:
-        """The first value as a whole number."""
-        return self.integers(key)[0] if key in self._raw else default
+        """The only value as a whole number."""
+        return self.integers(key, 1)[0] if key in self._raw else default
 
     def direction(self, key: str, dimension: int) -> tuple[Row, ...]:
         """Rows of a direction matrix, which files list column by column; the identity if the key is absent."""
@@ -120,13 +127,15 @@ class Keys:
 
 
 def transform_keys(transform: AbstractTransform) -> dict[str, list[Value]]:
-    """The keys that describe a transform.
+    """The keys that describe a transform; of a displacement field, those of a B-spline of order 1 (see `as_spline`).
 
     Raises
     ------
     TransformFileError
         If elastix has no such transform.
     """
+    if isinstance(transform, DisplacementFieldTransform):
+        transform = transform.as_spline
     parameters: list[Value] = [*transform.parameters.detach().double().cpu().tolist()]
     keys: dict[str, list[Value]] = {"NumberOfParameters": [len(parameters)], "TransformParameters": parameters}
     match transform:

@@ -1,6 +1,7 @@
 """Judging a registration: all measures that the inputs allow."""
 
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,11 +20,17 @@ from elastix_impact.evaluation.similarity import IntensitySummary, compare_inten
 from elastix_impact.evaluation.summary import EvaluationSummary, LandmarkErrors
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.scale import MILLIMETRES, length_unit_of
+from elastix_impact.io.warning import InputWarning
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.resample import resample_labels
 from elastix_impact.transforms.translation import TranslationTransform
 
+from .dimensions import check_same_dimension
+
 Found = TypeVar("Found")
+
+MOST_NAMED = 8
+"""Labels that a warning names."""
 
 EVALUATION_FAILURES = (ElastixImpactError, RuntimeError, ValueError, MemoryError)
 """What may go wrong in measuring; it never costs the result of a run."""
@@ -58,6 +65,22 @@ class Judged:
     labels: tuple[Image, Image] | None = None
     label_names: Mapping[int, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        check_same_dimension(self._dimensions())
+
+    def _dimensions(self) -> dict[str, int | None]:
+        """Dimensions of all that may be there, by what it is called; images first."""
+        images = (self.fixed, self.moving, self.fixed_mask, *(self.labels or ()))
+        words = ("the fixed image", "the moving image", "the fixed mask", "the fixed labels", "the moving labels")
+        found: dict[str, int | None] = {
+            f"{word} {image.name}": image.grid.dimension for word, image in zip(words, images) if image is not None
+        }
+        for name, points in zip(("the fixed landmarks", "the moving landmarks"), self.landmarks or ()):
+            found[name] = points.shape[1]
+        for name, one in (("the transform", self.transform), ("the initial transform", self.initial)):
+            found[name] = None if one is None else one.dimension
+        return found
+
 
 def evaluate(
     judged: Judged, *, consistency: bool = False, back: AbstractTransform | None = None, most_voxels: int = MOST_VOXELS
@@ -73,8 +96,8 @@ def evaluate(
 
     Raises
     ------
-    LandmarkError
-        If landmarks and transform differ in dimension.
+    InputError
+        If transform and `back` differ in dimension; a `Judged` of several dimensions can't be made.
     """
     judge = Judge(judged, most_voxels)
     return judge.evaluate(judged.transform, consistency=consistency, back=back)
@@ -97,11 +120,18 @@ class Judge:
     def __init__(self, judged: Judged, most_voxels: int = MOST_VOXELS) -> None:
         self._judged, self._most_voxels = judged, most_voxels
         self._moved: tuple[AbstractTransform | None, Tensor] | None = None
+        self._labels_problem = ""
 
     def evaluate(
         self, transform: AbstractTransform | None, *, consistency: bool = False, back: AbstractTransform | None = None
     ) -> EvaluationSummary:
-        """All measures of a transform; see the function `evaluate`."""
+        """All measures of a transform; see the function `evaluate`.
+
+        Warns
+        -----
+        InputWarning
+            If the segmentations have no label in common; once.
+        """
         seconds: dict[str, float] = {}
 
         def timed(name: str, measure: Callable[[], Found]) -> Found:
@@ -116,6 +146,7 @@ class Judge:
             deformation=timed("transform", lambda: self._deformation(transform)),
             intensity=timed("intensity", lambda: _after(self._intensities_still, self._intensities, transform)),
             consistency=timed("consistency", lambda: self._consistency(transform, back)) if consistency else None,
+            labels_problem=self._labels_problem,
             seconds=seconds,
             unit=MILLIMETRES if self._judged.fixed is None else length_unit_of(self._judged.fixed),
         )
@@ -166,7 +197,11 @@ class Judge:
         if self._judged.labels is None:
             return None
         fixed, moving = self._judged.labels
-        return Structures(fixed.data, moving.data, fixed.grid.spacing, self._judged.label_names)
+        structures = Structures(fixed.data, moving.data, fixed.grid.spacing, self._judged.label_names)
+        if not structures.has_common:
+            self._labels_problem = _nothing_in_common(structures, fixed.name, moving.name)
+            warnings.warn(self._labels_problem, InputWarning, stacklevel=1)
+        return structures
 
     def _label_scores(self, transform: AbstractTransform | None) -> LabelSummary | None:
         return None if self._structures is None else self._structures.compare(self.moved_labels(transform))
@@ -196,7 +231,17 @@ class Judge:
     ) -> ConsistencySummary | None:
         if transform is None or self._places is None:
             return None
+        if back is not None:
+            check_same_dimension({"the transform": transform.dimension, "the inverse transform": back.dimension})
         return inverse_consistency(transform, self._places, back)
+
+
+def _nothing_in_common(structures: Structures, fixed: str, moving: str) -> str:
+    words = [", ".join(map(str, one[:MOST_NAMED])) + ", ..." * (len(one) > MOST_NAMED) for one in structures.present]
+    return (
+        f"no label is in both segmentations, so that their overlap is not measured: {fixed} has {words[0] or 'none'}, "
+        f"{moving} {words[1] or 'none'}. Give the same structure the same number in both"
+    )
 
 
 Measure = Callable[[AbstractTransform | None], Found | None]

@@ -12,6 +12,7 @@ from elastix_impact.evaluation.summary import EvaluationSummary, LandmarkErrors
 from elastix_impact.io.json_text import json_text
 
 FILE_NAME, LANDMARKS_NAME, LABELS_NAME = "evaluation.json", "landmarks.csv", "labels.csv"
+RESULT_NAMES = (FILE_NAME, LANDMARKS_NAME, LABELS_NAME)
 
 
 def evaluation_files(summary: EvaluationSummary) -> dict[str, str]:

@@ -20,6 +20,8 @@ def evaluation_text(summary: EvaluationSummary, *, every_label: bool = False) ->
         tables.append(landmark_table(summary.landmarks.summaries(), unit))
     if summary.labels:
         tables.append(label_table(summary.labels, unit, every_label=every_label))
+    if summary.labels_problem:
+        tables.append(f"labels: {summary.labels_problem}")
     if summary.intensity:
         tables.append(intensity_table(summary.intensity))
     if summary.deformation is not None:

@@ -7,12 +7,15 @@ import torch
 
 from elastix_impact.evaluation.evidence import LEAST_PLACES, Comparison, Evidence
 from elastix_impact.evaluation.peak import Peak, peak_of
-from elastix_impact.evaluation.scene import Look, Scene
+from elastix_impact.evaluation.scene import Look, Scene, common_spacing
 from elastix_impact.evaluation.space import Space, space_of
 from elastix_impact.geometry.image import Image
-from elastix_impact.geometry.masks import mask_on
+from elastix_impact.geometry.masks import mask_on, shrink
 from elastix_impact.geometry.seen import seen_mask
 from elastix_impact.transforms.base import AbstractTransform
+
+RIM_SPACINGS = 3.0
+"""How far inside a field of view the witness looks, in the common voxel size: smoothing and gradients reach so far."""
 
 
 @final
@@ -56,13 +59,17 @@ class Witness:
 
     @staticmethod
     def of(fixed: Image, moving: Image, fixed_mask: Image | None = None, moving_mask: Image | None = None) -> "Witness":
-        """A witness of two images, who looks inside the masks and what the images really show."""
+        """A witness of two images, who looks inside the masks and what the images really show.
+
+        Not at the rim of a field of view: smoothed, the padding beyond makes an edge there that moves with no anatomy.
+        """
+        rim = RIM_SPACINGS * common_spacing(fixed, moving)
         return Witness(
             Scene.of(
                 fixed,
                 moving,
-                fixed_seen=_inside_both(fixed, seen_mask(fixed), fixed_mask),
-                moving_seen=_inside_both(moving, seen_mask(moving), moving_mask),
+                fixed_seen=_inside_both(fixed, _without_rim(fixed, rim), fixed_mask),
+                moving_seen=_inside_both(moving, _without_rim(moving, rim), moving_mask),
             )
         )
 
@@ -95,6 +102,12 @@ class Witness:
         return Testimony(
             first, second, self.space(looks[0]), self.space(looks[1]), _p95(moved[seen]), _p95(moved[~seen])
         )
+
+
+def _without_rim(image: Image, rim: float) -> Image | None:
+    """Where the image was seen, `rim` mm inside; None = everywhere."""
+    seen = seen_mask(image)
+    return None if seen is None else shrink(seen, rim)
 
 
 def _inside_both(image: Image, seen: Image | None, mask: Image | None) -> Image | None:

@@ -10,8 +10,8 @@ from typing import TextIO, final
 
 from torch import Tensor
 
-from elastix_impact.errors import OutputError
 from elastix_impact.geometry.grid import Grid
+from elastix_impact.io.atomic import output_errors
 from elastix_impact.parameters.optimizer_plan import (
     AdamPlan,
     AsgdPlan,
@@ -75,12 +75,11 @@ class RunLog:
     def __init__(self, path: Path, *, append: bool = False, level: str = "info", echo: TextIO | None = None) -> None:
         self._threshold = LOG_LEVELS.index(level)
         self._echo = echo
-        try:
-            self._file = path.open("a" if append else "w", encoding="utf-8")
-        except OSError as error:
-            raise OutputError(
-                f"the log can't be written: {error.strerror}", where=str(path), remedy="Give another output folder"
-            ) from error
+        self._path = path
+        with output_errors(path):
+            if not append:
+                path.unlink(missing_ok=True)  # what has the name is no file of ours to write through
+            self._file = path.open("a" if append else "x", encoding="utf-8")
 
     def info(self, text: str) -> None:
         """Write an ordinary entry."""
@@ -96,13 +95,15 @@ class RunLog:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with output_errors(self._path):
+            self._file.close()
 
     def _write(self, level: str, text: str) -> None:
         if LOG_LEVELS.index(level) > self._threshold:
             return
-        self._file.write(text + "\n")
-        self._file.flush()
+        with output_errors(self._path):
+            self._file.write(text + "\n")
+            self._file.flush()
         if self._echo is not None:
             self._echo.write(text + "\n")
             self._echo.flush()

@@ -122,6 +122,8 @@ class PairFacts:
         Of the fixed image's sides, in mm.
     lowest_intensity
         Of the moving image: what lies outside it.
+    pixel_type
+        Of the moving image's file, in elastix's words; the result image gets it.
     overlap
         Share of the fixed image's box inside the moving one's, as they lie, or with their centres together if they
         hardly overlap.
@@ -132,6 +134,7 @@ class PairFacts:
     longest_extent: float
     lowest_intensity: float = 0.0
     overlap: float = 1.0
+    pixel_type: str = "float"
 
     @property
     def overlaps_little(self) -> bool:
@@ -200,6 +203,7 @@ def _numbers(facts: PairFacts, stage: str) -> dict[str, str]:
         "fixed_schedule": _row([factor for size in sizes for factor in _factors(size, facts.fixed_spacing)]),
         "moving_schedule": _row([factor for size in sizes for factor in _factors(size, facts.moving_spacing)]),
         "default_pixel_value": f"{facts.lowest_intensity:g}",
+        "pixel_type": facts.pixel_type,
         "grid_spacing": _row([deformation.spacing] * dimension),
         "grid_schedule": _row([level for level in deformation.levels for _ in range(dimension)]),
         "resolutions": str(len(sizes)),

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool3d
 
 from elastix_impact.geometry.grid import Grid
+from elastix_impact.io.atomic import write_text_whole
 from elastix_impact.io.images import write_image
 from elastix_impact.io.points import write_points
 from elastix_impact.zoo.export.mind import export_mind, mind_file_name
@@ -93,7 +94,7 @@ def make_demo_case(folder: Path, seed: int = 121212) -> DemoCase:
     landmarks = landmark_points(waves, generator)
     write_points(case.fixed_points, landmarks)
     write_points(case.moving_points, motion(landmarks))
-    case.parameter_map.write_text(parameter_map_text())
+    write_text_whole(case.parameter_map, parameter_map_text())
     return case
 
 

@@ -23,6 +23,7 @@ from elastix_impact.searching.report import FoundPose, SearchReport
 from elastix_impact.transforms.affine import AffineLogTransform, AffineTransform
 from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
+from elastix_impact.transforms.displacement_field import DisplacementFieldTransform
 from elastix_impact.transforms.euler import EulerTransform
 from elastix_impact.transforms.similarity import SimilarityTransform
 from elastix_impact.transforms.translation import TranslationTransform
@@ -36,8 +37,8 @@ KINDS: dict[str, type] = {
         AdamState, AsgdState, GradientDescentState, LbfgsState, RegularStepState, LineSearchState,
         Evaluation, LineSearchReport, LineSearch, Trial, MetricValue,
         IterationRecord, LevelRecord, SearchReport, FoundPose,
-        Grid, AffineLogTransform, AffineTransform, BSplineTransform, CompositeTransform, EulerTransform,
-        SimilarityTransform, TranslationTransform,
+        Grid, AffineLogTransform, AffineTransform, BSplineTransform, CompositeTransform,
+        DisplacementFieldTransform, EulerTransform, SimilarityTransform, TranslationTransform,
     )
 }  # fmt: skip
 """Records that a state may hold, by name."""

@@ -17,8 +17,12 @@ from elastix_impact.io.scale import MILLIMETRES, LengthUnit, length_unit
 from elastix_impact.io.segmentations import read_label_pair
 from elastix_impact.io.transform_file import read_transform_file
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.runs.record import FILE_NAME
+from elastix_impact.staging.staged import finish_killed
+from elastix_impact.staging.swap import RECORD
 from elastix_impact.transforms.base import AbstractTransform
+
+from .files_read import later_run, no_longer
+from .whole import reading
 
 
 @final
@@ -56,7 +60,7 @@ class FinishedRun:
     initial, transform
         From fixed to moving world points, mm: before the first stage, and after the last one.
     missing
-        Sentences about what can't be shown.
+        Sentences about what can't be shown, what is no longer what was registered, and a later run that failed.
     """
 
     folder: Path
@@ -95,20 +99,27 @@ def read_run(folder: Path) -> FinishedRun:
     Raises
     ------
     InputError
-        If it holds no `registration.json` of this package.
+        If it holds no `registration.json` of this package, or a file that is not as it was written, or a run is at work
+        there.
     """
+    finish_killed(folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InputWarning)  # the run has told them, they are in its record
-        return _read(folder)
+        with reading(folder):
+            return _read(folder)
 
 
 def _read(folder: Path) -> FinishedRun:
     record = _record(folder)
-    missing: list[str] = []
+    missing = [*no_longer(record), *later_run(folder)]
     turned = _ignores_directions(record)
     images = {role: _image(record, role, turned, missing) for role in ("fixed", "moving")}
     mask = None if images["fixed"] is None else _mask(record, images["fixed"], turned, missing)
     stages = len(record.get("stages", []))
+    landmarks = _landmarks(folder / "landmarks.csv")
+    counted = next(iter(record.get("landmarks_mm", {}).values()), {}).get("n", 0)
+    if len(landmarks) != counted:
+        missing.append(f"landmarks.csv holds {len(landmarks)} of the {counted} landmarks that were measured.")
     return FinishedRun(
         folder=folder,
         record=record,
@@ -119,30 +130,33 @@ def _read(folder: Path) -> FinishedRun:
         labels=_labels(record, turned, missing),
         initial=_transform(_initial(folder), missing),
         transform=_transform(_first_that_is(folder, f"TransformParameters.{stages - 1}"), missing),
-        landmarks=_landmarks(folder / "landmarks.csv"),
+        landmarks=landmarks,
         tables=_tables(folder, record),
         missing=missing,
     )
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    path = folder / FILE_NAME
+    path = folder / RECORD
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"no report can be made: {error}" if path.exists() else f"there is no {FILE_NAME} here",
+            f"no report can be made: {error}" if path.exists() else f"there is no {RECORD} here",
             where=str(folder),
             expected="the output folder of `elastix-impact run` or `register`",
             remedy="Name the folder that the registration wrote into",
         ) from error
     if not isinstance(record, dict) or "inputs" not in record:
-        raise InputError(f"{FILE_NAME} is none that elastix-impact wrote", where=str(folder), remedy="Run it again")
+        raise InputError(f"{RECORD} is none that elastix-impact wrote", where=str(folder), remedy="Run it again")
     return record
 
 
 def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not path.exists():
+        return {}
+    with reading(path):
+        return dict(json.loads(path.read_text(encoding="utf-8")).items())
 
 
 def _ignores_directions(record: dict[str, Any]) -> bool:
@@ -217,7 +231,7 @@ def _initial(folder: Path) -> Path | None:
 def _landmarks(path: Path) -> tuple[LandmarkRow, ...]:
     if not path.exists():
         return ()
-    with path.open(newline="", encoding="utf-8") as stream:
+    with reading(path), path.open(newline="", encoding="utf-8") as stream:
         return tuple(_landmark(row) for row in csv.DictReader(stream))
 
 
@@ -235,7 +249,8 @@ def _table(folder: Path, stage: int, level: int) -> IterationTable | None:
     path = folder / f"IterationInfo.{stage}.R{level}.txt"
     if not path.exists():
         return None
-    names, *rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    with reading(path):
+        names, *rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     whole = [row for row in rows if len(row) == len(names)]
     return IterationTable(stage, level, {name: _numbers(row[k] for row in whole) for k, name in enumerate(names)})
 

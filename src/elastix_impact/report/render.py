@@ -5,9 +5,12 @@ from pathlib import Path
 import jinja2
 
 from elastix_impact.io.atomic import write_text_whole
+from elastix_impact.io.input_files import refuse_overwriting
 
+from .files_read import files_of
 from .finished_run import read_run
 from .page import page_of
+from .whole import reading
 
 NAME = "report.html"
 
@@ -30,13 +33,16 @@ def write_report(run_folder: Path, target: Path | None = None) -> Path:
     Raises
     ------
     InputError
-        If the folder holds no run.
+        If the folder holds no run, or one whose files are damaged.
     OutputError
-        If the file can't be written.
+        If the file can't be written, or is one that the report is made from.
     """
     target = run_folder / NAME if target is None else target
+    refuse_overwriting([target], files_of(run_folder))
     template = page_environment().get_template("report.html.j2")
-    write_text_whole(target, template.render(page=page_of(read_run(run_folder))))
+    with reading(run_folder):
+        page = page_of(read_run(run_folder))
+    write_text_whole(target, template.render(page=page))
     return target
 
 

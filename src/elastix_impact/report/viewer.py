@@ -6,7 +6,9 @@ from pathlib import Path
 
 from elastix_impact.errors import InputError
 from elastix_impact.io.atomic import write_text_whole
+from elastix_impact.io.input_files import refuse_overwriting
 
+from .files_read import files_of
 from .finished_run import FinishedRun, read_run
 from .render import page_environment
 from .structures import COLOURS, structure_name
@@ -40,6 +42,7 @@ def write_viewer(run_folder: Path, target: Path | None = None) -> Path:
         If the file can't be written.
     """
     target = run_folder / NAME if target is None else target
+    refuse_overwriting([target], files_of(run_folder))
     run = read_run(run_folder)
     if run.fixed is None or run.moving is None or run.transform is None:
         raise InputError(

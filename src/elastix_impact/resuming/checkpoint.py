@@ -14,7 +14,7 @@ from typing import Any, Protocol, final
 import torch
 
 from elastix_impact.errors import InputError
-from elastix_impact.io.atomic import written_whole
+from elastix_impact.io.atomic import output_errors, written_whole
 from elastix_impact.registration.encoding import decode, encode
 from elastix_impact.registration.state import RegistrationState
 from elastix_impact.transforms.base import AbstractTransform
@@ -142,7 +142,8 @@ class Checkpoint:
 
     def remove(self) -> None:
         """Remove the file: the run begins anew, or has ended."""
-        self._path.unlink(missing_ok=True)
+        with output_errors(self._path):
+            self._path.unlink(missing_ok=True)
 
     def _write(self) -> None:
         if self._seconds <= 0:
@@ -166,7 +167,7 @@ class Checkpoint:
             "files": self._record.files,
             "warnings": self._record.warnings,
         }
-        with written_whole(self._path, durable=True) as temporary:
+        with written_whole(self._path) as temporary:
             torch.save(content, temporary)
         self._last = self._clock()
         self._record.seconds["checkpoints"] += time.perf_counter() - began

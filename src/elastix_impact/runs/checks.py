@@ -27,24 +27,6 @@ ADVICE = (
 )
 
 
-def check_dimensions(fixed: Image, moving: Image) -> None:
-    """Refuse two images of different dimension.
-
-    Raises
-    ------
-    ImageError
-        With both names and sizes.
-    """
-    if fixed.grid.dimension != moving.grid.dimension:
-        raise ImageError(
-            f"the fixed image has {fixed.grid.dimension} dimensions (size {fixed.grid.size}), the moving image "
-            f"{moving.name} has {moving.grid.dimension} (size {moving.grid.size})",
-            where=fixed.name,
-            expected="two images of the same dimension",
-            remedy="Give a volume with a volume, or a slice with a slice",
-        )
-
-
 def check_directions(
     stages: Sequence[StagePlan], initial: StoredTransform | None, fixed_grid: Grid, moving_grid: Grid
 ) -> None:

@@ -1,18 +1,18 @@
 """A stage that elastix itself runs, through the itk-elastix wheel: files in, files out, under the same names."""
 
-import contextlib
 import re
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.image_writing import write_image
+from elastix_impact.io.input_files import file_facts
 from elastix_impact.io.itk_elastix import Request, itk_elastix_version, run_itk_elastix
+from elastix_impact.io.janitor import cleared_folder
 from elastix_impact.io.points import write_points
 from elastix_impact.parameters.plan import HandedOnPlan
 from elastix_impact.registration.observe import Observer
@@ -20,7 +20,6 @@ from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
 
 from .handed_on_files import WRITTEN, initial_file, keep_each_resolution, keep_final, keep_tables
-from .record import file_facts
 from .stage import Stage
 
 _LEVEL_BEGINS = re.compile(r"Resolution: (\d+)")
@@ -36,11 +35,16 @@ class HandedOnRecord:
     seconds: float
     transform_file: str | None
 
+    @cached_property
+    def map_facts(self) -> dict[str, Any]:
+        """What the map was when the stage had run."""
+        return file_facts(Path(self.plan.source), alone=True)
+
     def to_json(self) -> dict[str, Any]:
         """The stage as plain dictionaries."""
         return {
             "engine": f"itk-elastix {self.version}",
-            "parameter_map": file_facts(Path(self.plan.source)),
+            "parameter_map": self.map_facts,
             "because_of": list(self.plan.components),
             "seconds": {"total": self.seconds},
             "transform_file": self.transform_file,
@@ -81,10 +85,11 @@ def run_handed_on(
     stage.log.info(f"Handed on to itk-elastix {version} because of {', '.join(plan.components)}")
     for observer in observers:
         observer.on_start(plan, f"itk-elastix {version}")
-    with _working_folder(stage) as folder:
+    with cleared_folder(stage.folder.path, f".stage{stage.number}.") as cleared:
+        folder = cleared.path
         # elastix was seen to crash with several metrics on several threads.
         request = _request(stage, plan, folder, threads=1 if plan.several_metrics else threads)
-        run_itk_elastix(request, _listener(stage, observers))
+        run_itk_elastix(request, cleared, _listener(stage, observers))
         keep_tables(stage, folder)
         keep_each_resolution(stage, folder)
         transform, name = keep_final(stage, plan, folder, is_last=is_last)
@@ -102,16 +107,6 @@ def _listener(stage: Stage, observers: Sequence[Observer]) -> Callable[[str], No
                 observer.on_phase(int(match[1]), "elastix")
 
     return listen
-
-
-@contextlib.contextmanager
-def _working_folder(stage: Stage) -> Iterator[Path]:
-    """A folder for elastix's files inside the run's, removed whatever happens."""
-    folder = Path(tempfile.mkdtemp(prefix=f".stage{stage.number}.", dir=stage.folder.path)).absolute()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _request(stage: Stage, plan: HandedOnPlan, folder: Path, *, threads: int) -> Request:

@@ -8,9 +8,9 @@ from elastix_impact.errors import TransformFileError
 from elastix_impact.io.images import read_image
 from elastix_impact.io.transform_file import read_transform_file
 from elastix_impact.parameters.plan import HandedOnPlan
+from elastix_impact.staging.folder import RunFolder
 from elastix_impact.transforms.base import AbstractTransform
 
-from .folder import RunFolder
 from .stage import Stage
 from .transform_files import TransformFiles
 

@@ -14,17 +14,19 @@ from elastix_impact.geometry.image import Image
 from elastix_impact.io.images import read_image
 from elastix_impact.io.label_names import label_names
 from elastix_impact.io.masks import read_mask
+from elastix_impact.io.pairs import check_pair
 from elastix_impact.io.points import read_landmark_pair
 from elastix_impact.io.read_transform import StoredTransform, read_transform
 from elastix_impact.io.segmentations import read_label_pair
 from elastix_impact.io.warning import InputWarning
+from elastix_impact.judging.dimensions import check_same_dimension
 from elastix_impact.judging.evaluate import Judged
 from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan, StagePlan
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.typing import Points
 
 from .case import Case
-from .checks import check_dimensions, check_directions, check_masks, check_overlap
+from .checks import check_directions, check_masks, check_overlap
 from .record import image_facts
 
 Landmarks = tuple[Points, Points]
@@ -124,7 +126,7 @@ def read_inputs(case: Case, stages: Sequence[StagePlan]) -> CaseInputs:
     """
     first = stages[0]
     fixed, moving = read_image(case.fixed), read_image(case.moving)
-    check_dimensions(fixed, moving)
+    check_pair(fixed, moving)
     stored = _initial_transform(case, first, fixed.grid)
     check_directions(stages, stored, fixed.grid, moving.grid)
     initial = None if stored is None else stored.as_stored
@@ -171,7 +173,9 @@ def _landmarks(case: Case, fixed_grid: Grid, moving_grid: Grid) -> tuple[Landmar
     )  # fmt: skip
     if paths is None:
         return None, ()
-    return read_landmark_pair(*paths, fixed_grid, moving_grid)
+    landmarks, names = read_landmark_pair(*paths, fixed_grid, moving_grid)
+    check_same_dimension({"the fixed image": fixed_grid.dimension, str(paths[0]): landmarks[0].shape[1]})
+    return landmarks, names
 
 
 def _labels(case: Case, dimension: int) -> tuple[Image, Image] | None:

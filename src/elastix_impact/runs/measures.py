@@ -16,9 +16,9 @@ from elastix_impact.judging.text import evaluation_text
 from elastix_impact.observers.log import RunLog
 from elastix_impact.parameters.plan import StagePlan
 from elastix_impact.registration.observe import Observer
+from elastix_impact.staging.folder import RunFolder
 from elastix_impact.transforms.base import AbstractTransform
 
-from .folder import RunFolder
 from .inputs import CaseInputs
 from .record import RunRecord
 

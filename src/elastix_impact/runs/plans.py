@@ -9,7 +9,7 @@ from typing import final
 from elastix_impact.errors import InputError, ModelError, ParameterMapError
 from elastix_impact.io.itk_elastix import itk_elastix_version
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.parameters.plan import HandedOnPlan, StagePlan
+from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, StagePlan
 from elastix_impact.parameters.problems import Problem, raise_if_errors
 from elastix_impact.parameters.raw import RawParameterMap
 from elastix_impact.parameters.reader import EffectiveValue
@@ -58,6 +58,13 @@ class CasePlan:
     def result_names(self) -> set[str]:
         """First parts of the names of the result images."""
         return {stage.output.result_image_name for stage in self.stages}
+
+    @property
+    def feature_folders(self) -> set[str]:
+        """Folders that feature maps are written into, as the maps name them."""
+        levels = [level for stage in self.stages if isinstance(stage, RegistrationPlan) for level in stage.levels]
+        named = {impact.feature_maps_directory for level in levels for impact in level.impact_metrics}
+        return {name for name in named if name}
 
 
 def plan_case(

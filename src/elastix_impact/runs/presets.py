@@ -1,13 +1,15 @@
 """A preset as files: its maps for a pair of images."""
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 
 from elastix_impact.errors import InputError
 from elastix_impact.geometry.domain import Domain
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.atomic import output_errors, write_text_whole
-from elastix_impact.io.images import read_pair
+from elastix_impact.io.input_files import refuse_overwriting
+from elastix_impact.io.pairs import read_pair
 from elastix_impact.parameters.presets import EARLIER_NAMES, PRESETS, PairFacts, Preset, preset_texts
 
 from .checks import lattice
@@ -53,6 +55,7 @@ def facts_of_images(images: tuple[Image, Image]) -> PairFacts:
         longest_extent=max(images[0].grid.extent),
         overlap=overlap,
         lowest_intensity=float(images[1].data.min()),
+        pixel_type=images[1].pixel_type,
     )
 
 
@@ -61,23 +64,26 @@ def _overlap(fixed: Image, moving: Image) -> float:
     return float(Domain.of(moving.grid, None, "cpu").weights(points).mean())
 
 
-def write_preset(preset: Preset, facts: PairFacts, folder: Path) -> tuple[Path, ...]:
+def write_preset(preset: Preset, facts: PairFacts, folder: Path, read: Sequence[Path] = ()) -> tuple[Path, ...]:
     """Write the maps of a preset into `folder`; the maps' paths, in order.
+
+    The files of `read` keep their places.
 
     Raises
     ------
     InputError
         If the preset is not for images of this dimension.
     OutputError
-        If the folder can't be written.
+        If the folder can't be written, or a file of `read` is in the way.
     """
     dimension = len(facts.fixed_spacing)
     if dimension not in preset.dimensions:
         raise InputError(
             f"the preset {preset.name} is for 3-D images, these have {dimension} dimensions",
-            remedy="Take the preset rigid, general or mono",
+            remedy="Take the preset rigid, general, mono or inter-subject",
         )
     texts = preset_texts(preset, facts)
+    refuse_overwriting([folder / name for name, _ in texts], read)
     with output_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts:

@@ -2,11 +2,11 @@
 
 import dataclasses
 import datetime
-import hashlib
 import os
 import platform
 import sys
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, Protocol, final
@@ -18,6 +18,7 @@ from elastix_impact.carrying.carried_file import CarriedFile
 from elastix_impact.evaluation.landmarks import LandmarkSummary
 from elastix_impact.evaluation.summary import EvaluationSummary
 from elastix_impact.geometry.image import Image
+from elastix_impact.io.input_files import file_facts
 from elastix_impact.io.json_text import json_text
 from elastix_impact.judging.guarding import GuardReport
 from elastix_impact.judging.seeds import SeedComparison
@@ -25,10 +26,10 @@ from elastix_impact.judging.verdict import Verdict
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.parameters.reader import EffectiveValue
 from elastix_impact.registration.result import RegistrationResult
+from elastix_impact.staging.swap import moved_paths
 
 Status = Literal["running", "complete", "failed", "interrupted", "error"]
 
-FILE_NAME = "registration.json"
 FORMAT_VERSION = 1
 
 
@@ -50,6 +51,11 @@ class StageRecord:
     result: RegistrationResult
     guard: GuardReport | None = None
 
+    @cached_property
+    def map_facts(self) -> dict[str, Any]:
+        """What the map was when the stage had run."""
+        return file_facts(Path(self.plan.source), alone=True)
+
     def to_json(self) -> dict[str, Any]:
         """The stage as plain dictionaries; seconds per phase, samples, metric and its raw values per level."""
         levels = []
@@ -58,7 +64,7 @@ class StageRecord:
             levels.append({**row, "stop_reason": level.stop_reason.name})
         return {
             "engine": "native",
-            "parameter_map": file_facts(Path(self.plan.source)),
+            "parameter_map": self.map_facts,
             "device": self.result.device,
             "random_seed": self.plan.random_seed,
             "stop_reason": self.result.stop_reason.name,
@@ -85,6 +91,10 @@ class RunRecord:
         Why it is not complete: the sentence of the stop reason or the error.
     inputs
         Facts per role: path, and for images size (voxels), spacing (mm), origin (mm), direction.
+    files_read
+        Role, path, size in bytes and SHA-256 of each file that the run read, maps excluded.
+    staged_in
+        The folder in which the run worked before its files took their places; paths into it are told as into `out`.
     evaluation
         What the result was measured by, None before that; see `judging.evaluate`.
     resumed
@@ -113,6 +123,8 @@ class RunRecord:
     threads: int = 0
     deterministic: bool = False
     inputs: dict[str, Any] = field(default_factory=dict)
+    files_read: list[dict[str, Any]] = field(default_factory=list)
+    staged_in: Path | None = None
     stages: list[StageReport] = field(default_factory=list)
     evaluation: EvaluationSummary | None = None
     stage_evaluations: dict[int, EvaluationSummary] = field(default_factory=dict)
@@ -153,6 +165,14 @@ class RunRecord:
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain dictionaries, lists and numbers."""
+        content = self._content()
+        return (
+            content
+            if self.staged_in is None
+            else moved_paths(content, f"{self.staged_in}{os.sep}", f"{self.out}{os.sep}")
+        )
+
+    def _content(self) -> dict[str, Any]:
         return {
             "format_version": FORMAT_VERSION,
             "complete": self.status == "complete",
@@ -170,6 +190,7 @@ class RunRecord:
                 "deterministic": self.deterministic,
             },
             "inputs": self.inputs,
+            "files_read": self.files_read,
             "stages": [self._stage(number) for number in range(len(self.stages))],
             "verdict": None if self.verdict is None else self.verdict.to_json(),
             **({} if self.seeds is None else {"seeds": self.seeds.to_json()}),
@@ -204,15 +225,6 @@ def versions() -> dict[str, str]:
 def image_facts(image: Image) -> dict[str, Any]:
     """Path and geometry of an image: size in voxels, spacing and origin in mm."""
     return {"path": image.name, "pixel_type": image.pixel_type, **dataclasses.asdict(image.grid)}
-
-
-def file_facts(path: Path) -> dict[str, Any]:
-    """Path, size in bytes and SHA-256 of a small file; only the path if it can't be read."""
-    try:
-        content = path.read_bytes()
-    except OSError:
-        return {"path": str(path)}
-    return {"path": str(path), "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _now() -> str:

@@ -1,5 +1,6 @@
 """A case end to end: files in, a run folder out. The command line, the container and batches all come through here."""
 
+import contextlib
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -9,22 +10,26 @@ from typing import TextIO
 import torch
 
 from elastix_impact.io.collect_warnings import collecting_warnings
+from elastix_impact.io.input_files import file_facts
 from elastix_impact.io.warning import InputWarning
-from elastix_impact.parameters.plan import HandedOnPlan, StagePlan
+from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, StagePlan
 from elastix_impact.registration.observe import Observer
+from elastix_impact.resuming.checkpoint import FILE_NAME as CHECKPOINT
 from elastix_impact.resuming.checkpoint import Checkpoint
 from elastix_impact.resuming.fingerprint import fingerprint
+from elastix_impact.staging.earlier import refuse_inputs
+from elastix_impact.staging.folder import RunFolder
+from elastix_impact.staging.staged import staged
 
 from .case import Case
 from .device import choose_device, choose_threads
-from .folder import RunFolder
 from .inputs import CaseInputs, read_inputs
 from .measures import RunMeasures
 from .plans import CasePlan, find_models, plan_case, resolve_for
 from .record import RunRecord
 from .recording import noted, recorded, run_header, told
 from .run_stages import StageRunner
-from .seeds import FurtherSeeds, clear_seeds
+from .seeds import FurtherSeeds
 
 
 def run_case(
@@ -36,6 +41,7 @@ def run_case(
     earlier_warnings: Sequence[str] = (),
     on_warning: Callable[[str], None] | None = None,
     on_note: Callable[[str], None] | None = None,
+    folder: RunFolder | None = None,
 ) -> RunRecord:
     """Run a case: check, read, register stage after stage, write, evaluate, compare seeds.
 
@@ -53,11 +59,14 @@ def run_case(
         Called with each warning as it comes; all of them are in the record too.
     on_note
         Called with a line when the case begins again with a further seed; observers do not watch that.
+    folder
+        That of `work_folder`, if the caller has put something there; None = it is made here.
 
     Returns
     -------
     RunRecord
-        With `status` ``"complete"``, or ``"failed"`` and the sentence of the stop reason if a registration failed.
+        With `status` ``"complete"``, or ``"failed"`` and the sentence of the stop reason if a registration failed. Its
+        `out` is where the files are: the folder in which the run worked, if an earlier result has kept its place.
 
     Raises
     ------
@@ -70,24 +79,51 @@ def run_case(
         plan = plan_case(case.maps, case.seed, case.data_folder, case.trusted_models, case.repetition)
         devices = [_device(case, stage) for stage in plan.stages]
         models = find_models(plan)
-        folder = RunFolder.open(case.out, create=case.create_out)
-    record.out, record.files = folder.path, folder.files
-    record.threads, record.deterministic = choose_threads(case.threads), case.deterministic
-    with recorded(record, folder, case, log_echo) as log:
-        log.info(run_header(case, plan, record))
-        with collecting_warnings(record.warnings, told(log, on_warning)):
-            inputs = read_inputs(case, plan.stages)
-            record.inputs = inputs.facts()
-            plan = resolve_for(plan, inputs.fixed.grid.dimension)
-            checkpoint = _checkpoint(case, plan, inputs, models, devices, folder, record)
-            measures = RunMeasures(inputs, record, folder, log, observers, wanted=case.evaluation)
-            stages = StageRunner(plan, devices, inputs, folder, log, record, observers, checkpoint, measures)
-            stages.run()
-            if case.seeds > 1:
-                seeds = FurtherSeeds(case, plan, lambda one: run_case(one, command=command), noted(log, on_note))
-                seeds.compare(inputs, record, stages.transform)
-            checkpoint.remove()
+        files = _files_read(case, plan, models)
+        refuse_inputs(
+            case.out, len(plan.stages), plan.result_names, plan.feature_folders, [*files.values(), *case.maps]
+        )
+    with (
+        contextlib.nullcontext(folder)
+        if folder is not None
+        else work_folder(case.out, create=case.create_out, resume=case.resume) as folder
+    ):
+        record.out, record.files = folder.target, folder.files
+        record.threads, record.deterministic = choose_threads(case.threads), case.deterministic
+        with recorded(record, folder, case, plan, log_echo) as log:
+            log.info(run_header(case, plan, record))
+            with collecting_warnings(record.warnings, told(log, on_warning)):
+                inputs = read_inputs(case, plan.stages)
+                record.inputs = inputs.facts()
+                record.files_read = [{"role": role, **file_facts(path.absolute())} for role, path in files.items()]
+                plan = resolve_for(plan, inputs.fixed.grid.dimension)
+                checkpoint = _checkpoint(case, plan, inputs, models, devices, folder, record)
+                measures = RunMeasures(inputs, record, folder, log, observers, wanted=case.evaluation)
+                stages = StageRunner(plan, devices, inputs, folder, log, record, observers, checkpoint, measures)
+                stages.run()
+                if case.seeds > 1:
+                    seeds = FurtherSeeds(case, plan, folder, _run_again(command), noted(log, on_note))
+                    seeds.compare(inputs, record, stages.transform)
+                checkpoint.remove()
     return record
+
+
+def work_folder(out: Path, *, create: bool, resume: bool) -> contextlib.AbstractContextManager[RunFolder]:
+    """The folder that a case into `out` works in, under the lock of `out`; see `staged`."""
+    return staged(out, create=create, continues=CHECKPOINT if resume else None)
+
+
+def _run_again(command: Sequence[str]) -> Callable[[Case], RunRecord]:
+    """What runs a case in a folder that is part of another run's."""
+    return lambda case: run_case(case, command=command, folder=RunFolder.open(case.out, create=True))
+
+
+def _files_read(case: Case, plan: CasePlan, models: Sequence[Path]) -> dict[str, Path]:
+    """The files that a case reads, maps excluded, by role."""
+    files, first = case.input_files(), plan.stages[0]
+    if isinstance(first, RegistrationPlan) and first.initial_transform is not None:
+        files.setdefault("initial transform", Path(first.initial_transform))
+    return files | {f"model {path.name}": path for path in models}
 
 
 def _checkpoint(
@@ -99,16 +135,13 @@ def _checkpoint(
     folder: RunFolder,
     record: RunRecord,
 ) -> Checkpoint:
-    """What an earlier process left if the run is to be continued, else a new checkpoint in a cleared folder."""
+    """What an earlier process left if the run is to be continued, else a new checkpoint."""
     began = time.perf_counter()
     depends_on = fingerprint(plan.stages, inputs.by_words(), models, devices, record.threads, record.deterministic)
     record.seconds["checkpoints"] = time.perf_counter() - began
     checkpoint = Checkpoint(folder.path, case.checkpoint_every, depends_on, record)
     if not (case.resume and checkpoint.resume()):
         checkpoint.remove()
-        keep = [*case.input_files().values(), *case.maps]
-        folder.clear_stages(len(plan.stages), plan.result_names, keep)
-        clear_seeds(folder, len(plan.stages), keep)
     return checkpoint
 
 

@@ -19,10 +19,10 @@ from elastix_impact.registration.observe import Observer
 from elastix_impact.registration.register import register
 from elastix_impact.registration.result import RegistrationResult, StopReason
 from elastix_impact.resuming.checkpoint import Checkpoint, FinishedStage
+from elastix_impact.staging.folder import RunFolder
 from elastix_impact.transforms.base import AbstractTransform
 
 from .device import torch_settings
-from .folder import RunFolder
 from .guard import guard_stage
 from .handed_on import run_handed_on
 from .inputs import CaseInputs

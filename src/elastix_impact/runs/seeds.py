@@ -1,11 +1,9 @@
 """The same case with further seeds, and how far their results lie from the run's own."""
 
-import json
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import final
 
 from elastix_impact.errors import ElastixImpactError
@@ -17,16 +15,15 @@ from elastix_impact.judging.seeds import SeedRun, compare_seeds
 from elastix_impact.judging.verdict import joined
 from elastix_impact.judging.witness import Witness
 from elastix_impact.resuming.checkpoint import FILE_NAME as CHECKPOINT
+from elastix_impact.staging.earlier import SEEDS_FOLDER, is_complete
+from elastix_impact.staging.folder import RunFolder
+from elastix_impact.staging.swap import remove_tree
 from elastix_impact.transforms.base import AbstractTransform
 
 from .case import Case
-from .folder import RunFolder
 from .inputs import CaseInputs
 from .plans import SEEDS, CasePlan
-from .record import FILE_NAME, RunRecord
-
-FOLDER = "seeds"
-"""In a run's folder: a folder per further seed, called by the seed of the first stage."""
+from .record import RunRecord
 
 
 @final
@@ -39,14 +36,21 @@ class FurtherSeeds:
         Of the run whose result is compared with theirs.
     run
         Runs a case.
+    folder
+        Of the run; they get folders of their own in it.
     tell
         Called with a line when one begins.
     """
 
     def __init__(
-        self, case: Case, plan: CasePlan, run: Callable[[Case], RunRecord], tell: Callable[[str], None]
+        self,
+        case: Case,
+        plan: CasePlan,
+        folder: RunFolder,
+        run: Callable[[Case], RunRecord],
+        tell: Callable[[str], None],
     ) -> None:
-        self._case, self._plan, self._run, self._tell = case, plan, run, tell
+        self._case, self._plan, self._folder, self._run, self._tell = case, plan, folder, run, tell
 
     def compare(self, inputs: CaseInputs, record: RunRecord, transform: AbstractTransform | None) -> None:
         """Run the case with each further seed; the record gets the comparison, its verdict the checks of it.
@@ -79,11 +83,13 @@ class FurtherSeeds:
         seed = (own + repetition) % SEEDS
         self._tell(f"running again with seed {seed} ({repetition + 1} of {self._case.seeds})")
         case = replace(
-            self._case, out=self._case.out / FOLDER / str(seed), create_out=True, repetition=repetition, seeds=1,
-            evaluation=False, carry=False, fixed_labels=None, moving_labels=None, label_names=None,
+            self._case, out=self._folder.path / SEEDS_FOLDER / str(seed), create_out=True, repetition=repetition,
+            seeds=1, evaluation=False, carry=False, fixed_labels=None, moving_labels=None, label_names=None,
         )  # fmt: skip
         try:
-            if not (case.resume and _is_complete(case.out)):
+            if not (case.resume and is_complete(case.out)):
+                if not (case.out / CHECKPOINT).exists():
+                    remove_tree(case.out)
                 record = self._run(case)
                 if record.status != "complete":
                     return SeedRun(seed, None, record.message)
@@ -92,20 +98,3 @@ class FurtherSeeds:
             return SeedRun(seed, read_transform(case.out / name).as_stored)
         except ElastixImpactError as error:
             return SeedRun(seed, None, str(error))
-
-
-def clear_seeds(folder: RunFolder, stages: int, keep: list[Path]) -> None:
-    """Remove what further seeds of an earlier run left, so that nobody takes it for this one's."""
-    for path in (folder.path / FOLDER).glob("[0-9]*"):
-        if path.is_dir():
-            RunFolder(path).clear_stages(stages, (), keep)
-            for name in (FILE_NAME, CHECKPOINT):
-                (path / name).unlink(missing_ok=True)
-
-
-def _is_complete(out: Path) -> bool:
-    """Whether the record in a run's folder says that it is complete."""
-    try:
-        return bool(json.loads((out / FILE_NAME).read_text(encoding="utf-8"))["complete"])
-    except (OSError, ValueError, KeyError):
-        return False

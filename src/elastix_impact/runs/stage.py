@@ -13,11 +13,11 @@ from elastix_impact.io.images import write_image
 from elastix_impact.observers.log import RunLog
 from elastix_impact.parameters.plan import RegistrationPlan, StagePlan
 from elastix_impact.registration.build import pyramid_image
+from elastix_impact.staging.folder import RunFolder
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.resample import resample
 
-from .folder import RunFolder
 from .inputs import CaseInputs
 from .transform_files import TransformFiles
 

@@ -69,7 +69,10 @@ class StageFilesObserver(NullObserver):
         level = self._plan.levels[self._level]
         path = self._stage.folder.path / f"IterationInfo.{self._stage.number}.R{self._level}.txt"
         lines = [*([] if self._has_table else [header_line(level)]), *(row_line(level, row) for row in rows)]
-        with output_errors(path), path.open("a" if self._has_table else "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
+        with output_errors(path):
+            if not self._has_table:
+                path.unlink(missing_ok=True)
+            with path.open("a" if self._has_table else "x", encoding="utf-8") as file:
+                file.write("\n".join(lines) + "\n")
         self._has_table = True
         self._stage.folder.note(path)

@@ -13,10 +13,9 @@ from elastix_impact.geometry.grid import Grid
 from elastix_impact.io.itk_transform import write_itk_transform
 from elastix_impact.io.transform_file import ResampleSettings, TransformRecord, write_transform_file
 from elastix_impact.parameters.plan import Combination, StagePlan
+from elastix_impact.staging.folder import RunFolder
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
-
-from .folder import RunFolder
 
 
 @final

@@ -1,17 +1,15 @@
-"""Transforms at every voxel of a grid: displacements, Jacobians, inverses; and fields as transforms."""
+"""Transforms at every voxel of a grid: displacements, Jacobians, inverses."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.typing import FeatureVolume, Points, Volume
 
 from .base import AbstractTransform
-from .bspline import BSplineTransform
+from .displacement_field import DisplacementFieldTransform
 from .inverse import Inversion, invert_linear, invert_points
 
 _CHUNK = 1 << 17
@@ -62,19 +60,6 @@ def determinants(jacobians: FeatureVolume) -> Volume:
     return torch.linalg.det(matrices.double()).float()
 
 
-def field_transform(displacements: FeatureVolume, grid: Grid) -> BSplineTransform:
-    """The transform that moves the voxels of `grid` by `displacements` (D, (z, )y, x) in mm, float64.
-
-    A B-spline of order 1 is linear interpolation. One more voxel around holds the border's values, so that half a
-    voxel beyond the outer voxel centres is moved as ITK's displacement fields do; what lies farther out than a voxel
-    stays where it is.
-    """
-    padded = F.pad(displacements.double().unsqueeze(0), [1, 1] * grid.dimension, mode="replicate")
-    corner = grid.to_world(torch.full((1, grid.dimension), -1.0, dtype=torch.float64))
-    lattice = replace(grid, size=tuple(n + 2 for n in grid.size), origin=tuple(corner[0].tolist()))
-    return BSplineTransform(padded.flatten(), lattice, 1)
-
-
 def inverse_on(
     transform: AbstractTransform, grid: Grid, domain: Grid | None = None
 ) -> tuple[AbstractTransform, Inversion | None]:
@@ -104,4 +89,4 @@ def inverse_on(
     world_points = grid.world_points()
     inversion = invert_points(transform, world_points, domain)
     displacements = inversion.world_points - world_points
-    return field_transform(displacements.T.reshape(-1, *grid.shape), grid), inversion
+    return DisplacementFieldTransform.of(displacements.T.reshape(-1, *grid.shape), grid), inversion

@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any, final
 
 from elastix_impact.errors import ElastixImpactError, ModelError, OutputError
+from elastix_impact.io.atomic import write_text_whole, written_whole
+from elastix_impact.io.locking import locked
 
 from .catalog import REPOSITORY, CatalogEntry
 
@@ -23,6 +24,9 @@ LOCK_NAME = "models.lock.json"
 """Beside the models: revision and SHA-256 of each file when it was first fetched."""
 
 DEFAULT_REVISION = "main"
+
+_SECONDS_TO_WAIT = 60.0
+"""For another process that writes the lock: it takes milliseconds."""
 
 Report = Callable[[str], None]
 
@@ -78,8 +82,8 @@ def fetch_models(
             model = _present(entry, folder, lock) or _fetch(entry, folder, lock, revision, accept_changes)
             report(f"{model.path}: {'fetched' if model.fresh else 'there already'}, sha256 {model.sha256[:12]}...")
             fetched.append(model)
-            lock[entry.name] = {key: value for key, value in asdict(model).items() if key not in ("path", "fresh")}
-            _write_lock(folder, lock)
+            facts = {key: value for key, value in asdict(model).items() if key not in ("path", "fresh")}
+            lock = _remember(folder, entry.name, facts)
     return fetched
 
 
@@ -109,14 +113,8 @@ def _fetch(
         )
     path = folder / entry.name
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    try:
+    with written_whole(path) as temporary:
         shutil.copyfile(cached, temporary)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
     commit = cached.parts[cached.parts.index("snapshots") + 1] if "snapshots" in cached.parts else revision
     return FetchedModel(entry.name, str(path), commit, sha256, path.stat().st_size, fresh=True)
 
@@ -179,10 +177,12 @@ def _read_lock(folder: Path) -> dict[str, Any]:
         raise ModelError("can't be read", where=str(path), remedy="Delete it; the files are fetched again") from error
 
 
-def _write_lock(folder: Path, lock: dict[str, Any]) -> None:
-    temporary = folder / f".{LOCK_NAME}"
-    temporary.write_text(json.dumps(dict(sorted(lock.items())), indent=1) + "\n", encoding="utf-8")
-    os.replace(temporary, folder / LOCK_NAME)
+def _remember(folder: Path, name: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """Add an entry to what the lock holds by now, and give back all of it; one process at a time does so."""
+    with locked(folder / f".{LOCK_NAME}.lock", "another download is at work in this folder", wait=_SECONDS_TO_WAIT):
+        lock = _read_lock(folder) | {name: facts}
+        write_text_whole(folder / LOCK_NAME, json.dumps(dict(sorted(lock.items())), indent=1) + "\n")
+    return lock
 
 
 @contextmanager

@@ -71,7 +71,7 @@ class FeatureModel:
         Raises
         ------
         ModelError
-            If the model fails, returns something else than tensors, or memory runs out.
+            If the model fails, returns something else than tensors of real numbers on its device, or memory runs out.
         """
         inputs = (x.to(self.device), torch.tensor(nb_layers), stats, direction)
         precision = (
@@ -87,7 +87,26 @@ class FeatureModel:
                 expected="a list of tensors, one per layer",
                 remedy="Export it again with `return [features]` at the end of forward",
             )
+        for number, layer in enumerate(layers):
+            self._check_layer(number, layer)
         return [layer.float() for layer in layers]
+
+    def _check_layer(self, number: int, layer: Tensor) -> None:
+        """Refuse a layer that is no field of real numbers on the model's device; raises ModelError."""
+        fault = None
+        if layer.device.type != self.device.type:
+            fault = f"lies on the device {layer.device.type}, the model on {self.device.type}"
+        elif layer.is_complex() or layer.is_quantized or layer.layout is not torch.strided:
+            fault = f"has the type {layer.dtype}, {layer.layout}"
+        elif layer.numel() == 0:
+            fault = f"has shape {tuple(layer.shape)}: it is empty"
+        if fault is not None:
+            raise ModelError(
+                f"layer {number} {fault}",
+                where=str(self.path),
+                expected="layers of real numbers (N, channels, *spatial)",
+                remedy="Export the model again, or take the layer out of ImpactLayersMask",
+            )
 
     def selected_layers(
         self, x: Tensor, layers_mask: tuple[bool, ...], stats: Tensor, direction: Tensor

@@ -1,6 +1,8 @@
 """A file is there whole, or not at all, and what the system refuses is said with a remedy."""
 
 import errno
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,44 @@ def test_a_full_disk_and_a_closed_folder_have_their_own_remedies(tmp_path, monke
         write_text_whole(tmp_path / "a.txt", "text")
     assert isinstance(caught.value.__cause__, OSError)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_is_on_the_disk_before_the_old_one_goes_and_its_name_before_all_goes_on(tmp_path, monkeypatch):
+    steps = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor):
+        steps.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        fsync(descriptor)
+
+    def replaced(*paths):
+        steps.append("rename")
+        replace(*paths)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    write_text_whole(tmp_path / "a.txt", "text")
+    assert steps == ["file", "rename", "folder"]
+
+
+def test_temporary_names_can_not_be_known_before(tmp_path):
+    names = set()
+    for _ in range(5):
+        with written_whole(tmp_path / "registration.json") as temporary:
+            names.add(temporary.name)
+            assert "registration" not in temporary.name
+    assert len(names) == 5
+
+
+def test_links_are_replaced_and_never_followed(tmp_path, monkeypatch):
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (tmp_path / "a.txt").symlink_to(precious)
+    write_text_whole(tmp_path / "a.txt", "text")
+    assert not (tmp_path / "a.txt").is_symlink()
+    monkeypatch.setattr("secrets.token_hex", lambda size: "known")
+    (tmp_path / ".known.txt").symlink_to(precious)
+    with pytest.raises(OutputError, match="exists"):
+        write_text_whole(tmp_path / "a.txt", "other")
+    assert (tmp_path / "a.txt").read_text() == "text"
+    assert precious.read_text() == "precious"

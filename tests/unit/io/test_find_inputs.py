@@ -1,5 +1,6 @@
 """The folder contract: names, precedence, and words for what is missing or doubtful."""
 
+import re
 import warnings
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from elastix_impact.errors import InputError
 from elastix_impact.io.find_inputs import find_inputs
+from elastix_impact.io.warning import InputWarning
 
 
 def fill(folder: Path, *names: str) -> Path:
@@ -78,9 +80,7 @@ def test_landmarks_and_moving_labels_alone_are_of_use(tmp_path: Path) -> None:
 
 def test_a_partner_whose_name_is_misspelt_is_pointed_at(tmp_path: Path) -> None:
     fill(tmp_path, *COMPLETE, "Fixed_landmarks.txt", "Moving_landmark.txt")
-    with pytest.warns(
-        UserWarning, match=r"no partner \(similar names there: Moving_landmark.txt\): put Moving_landmarks"
-    ):
+    with pytest.warns(UserWarning, match=r"Moving_landmark.txt is not read: .* looked for as Moving_landmarks or"):
         assert find_inputs(tmp_path).fixed_points == tmp_path / "Fixed_landmarks.txt"
 
 
@@ -97,6 +97,39 @@ def test_a_missing_image_names_what_was_looked_for_and_what_is_similar(tmp_path:
     text = str(caught.value)
     for words in (str(tmp_path), "FixedImage or Fixed_image", ".nii.gz", "fixed_img.mha", "Rename"):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("Fixed_Mask.nii.gz", "the fixed mask is looked for as Fixed_mask or FixedMask with .mha, .mhd, .nii.gz"),
+        ("moving-mask.mha", "the moving mask is looked for as Moving_mask"),
+        ("MovingMask.NII.GZ", "the moving mask is looked for"),
+        ("Fixed_mask.img", "the fixed mask is looked for"),
+        ("Fixed_landmarks.csv", "the fixed landmarks are looked for as Fixed_landmarks or FixedLandmarks with .txt"),
+        ("Moving_label.nii.gz", "the moving labels are looked for"),
+        ("Labels_names.json", "the label names are looked for"),
+        ("ParameterMap1.txt", "further stages are looked for as ParameterMap.1.txt"),
+        ("parametermap.1.txt", "further stages are looked for as ParameterMap.1.txt"),
+    ],
+)
+def test_what_is_called_nearly_right_is_pointed_at(tmp_path: Path, name: str, says: str) -> None:
+    with pytest.warns(InputWarning, match=re.escape(says)) as caught:
+        find_inputs(fill(tmp_path, *COMPLETE, name))
+    assert [str(one.message).startswith(f"{tmp_path / name} is not read: ") for one in caught] == [True]
+
+
+def test_other_files_and_second_spellings_of_what_is_there_are_left_in_peace(tmp_path: Path) -> None:
+    fill(tmp_path, *COMPLETE, "Fixed_mask.mha", "Fixed_Mask.nii.gz", "notes.txt", "ParameterMap.old.txt", ".mask")
+    (tmp_path / "Models").mkdir()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert find_inputs(tmp_path).fixed_mask == tmp_path / "Fixed_mask.mha"
+
+
+def test_a_folder_with_images_alone_is_not_called_empty(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no parameter map .* the folder holds Fixed_image.mha, Moving_image.nii.gz"):
+        find_inputs(fill(tmp_path, *COMPLETE[:2]))
 
 
 def test_a_missing_map_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,14 @@ import torch
 from elastix_impact.errors import ModelError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
-from elastix_impact.metrics.impact.features import ModelInput, layer_grid, principal_axes, project, voxel_grid
+from elastix_impact.metrics.impact.features import (
+    ModelInput,
+    feature_maps,
+    layer_grid,
+    principal_axes,
+    project,
+    voxel_grid,
+)
 from elastix_impact.metrics.impact.inputs import ImpactInputs
 from elastix_impact.metrics.impact.layers import LayerComparison
 from elastix_impact.metrics.impact.static import StaticImpact
@@ -225,3 +232,18 @@ def test_voxel_and_layer_grids_lie_where_the_voxels_are():
     torch.testing.assert_close(
         coarse.to_index(placed.to_world(torch.tensor([[1.0, 0, 0]]))), torch.tensor([[2.5, 0.5, 0.5]])
     )
+
+
+class Constant(torch.nn.Module):
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        return [torch.ones_like(x)]
+
+
+def test_features_that_are_the_same_everywhere_are_refused(tmp_path):
+    path = tmp_path / "constant.pt"
+    torch.jit.script(Constant()).save(path)
+    grid = Grid.axis_aligned((7, 6, 5), (1.0, 1.0, 1.0))
+    model_input = ModelInput(load_model(path), 3, 1, (0, 0, 0), grid.spacing, (True,))
+    image = Image(torch.rand(grid.shape), grid)
+    with pytest.raises(ModelError, match="same features at all 210 voxels"):
+        feature_maps(image, model_input, image.statistics(), role="Fixed_0", sink=None)

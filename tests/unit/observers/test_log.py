@@ -71,7 +71,7 @@ def test_levels_and_echo(level: str, expected: str, tmp_path: Path) -> None:
 
 
 def test_a_log_that_can_not_be_written_is_an_output_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="log can't be written"):
+    with pytest.raises(OutputError, match=r"elastix\.log: can't be written"):
         RunLog(tmp_path / "absent" / "elastix.log")
 
 

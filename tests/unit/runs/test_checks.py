@@ -8,7 +8,7 @@ import torch
 from elastix_impact.errors import ImageError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
-from elastix_impact.runs.checks import check_dimensions, check_masks, check_overlap
+from elastix_impact.runs.checks import check_masks, check_overlap
 from elastix_impact.transforms.translation import TranslationTransform
 
 
@@ -29,11 +29,6 @@ def mask(first: int, last: int, name: str = "mask.mha") -> Image:
 
 def move(x: float) -> TranslationTransform:
     return TranslationTransform(torch.tensor([x, 0.0, 0.0], dtype=torch.float64))
-
-
-def test_dimensions_must_agree() -> None:
-    with pytest.raises(ImageError, match=r"a.mha: .*3 dimensions.*slice.png has 2"):
-        check_dimensions(image(), image((0.0, 0.0), (8, 8), "slice.png"))
 
 
 def test_images_apart_are_refused_with_boxes_and_distance() -> None:

@@ -21,6 +21,7 @@ from elastix_impact.observers.progress import BarProgress, LineProgress
 from elastix_impact.runs.case import Case
 from elastix_impact.runs.record import RunRecord
 from elastix_impact.runs.run_case import run_case
+from elastix_impact.staging.staged import WORK_NAME
 
 SIZE, SPACING, ORIGIN = (44, 40), (2.0, 2.0), (300.0, -500.0)
 ANGLE = np.deg2rad(30)
@@ -235,9 +236,10 @@ def test_a_crash_is_one_sentence(case: dict[str, Path], tmp_path: Path, monkeypa
     out.mkdir()
     (out / "crashes.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     monkeypatch.setattr("elastix_impact.io.itk_elastix._PROCESS", "crashes")
+    monkeypatch.setenv("PYTHONPATH", f"{out}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     with pytest.raises(RegistrationFailedError, match=r"itk-elastix failed: it crashed \(signal 11\)"):
         _run(case, out, _map(tmp_path / "map.txt"))
-    assert not list(out.glob(".stage*"))
+    assert not list(out.rglob(".stage*"))
 
 
 def test_it_can_be_interrupted(case: dict[str, Path], tmp_path: Path) -> None:
@@ -252,7 +254,7 @@ def test_it_can_be_interrupted(case: dict[str, Path], tmp_path: Path) -> None:
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )
-    log, until = out / "elastix.log", time.monotonic() + 60
+    log, until = out / WORK_NAME / "elastix.log", time.monotonic() + 60
     while not (log.is_file() and "Resolution: 0" in log.read_text()):
         assert time.monotonic() < until
         assert run.poll() is None
@@ -263,6 +265,6 @@ def test_it_can_be_interrupted(case: dict[str, Path], tmp_path: Path) -> None:
     assert "interrupted" in said
     assert "Traceback" not in said
     assert json.loads((out / "registration.json").read_text())["status"] == "interrupted"
-    assert not list(out.glob(".stage*"))
+    assert not list(out.rglob(".stage*"))
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
     assert not [command for command in commands if str(out).encode() in command]

@@ -11,11 +11,11 @@ from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.dense import (
     determinants,
     displacement_field,
-    field_transform,
     inverse_jacobian_field,
     inverse_on,
     jacobian_field,
 )
+from elastix_impact.transforms.displacement_field import DisplacementFieldTransform
 from elastix_impact.transforms.lattice import required_lattice
 from elastix_impact.transforms.resample import resample
 from transform_samples import GRIDS, points_inside, samples
@@ -61,7 +61,7 @@ def test_jacobians_are_in_row_order_and_their_determinants_are_volumes(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_field_as_a_transform_moves_its_voxels_and_keeps_what_is_far(name):
     grid = GRIDS[name]
-    transform = field_transform(displacement_field(samples(grid)["spline 3"], grid), grid)
+    transform = DisplacementFieldTransform.of(displacement_field(samples(grid)["spline 3"], grid), grid)
     expected = samples(grid)["spline 3"].map_points(grid.world_points())
     torch.testing.assert_close(transform.map_points(grid.world_points()), expected, rtol=0, atol=1e-5)
     far = grid.to_world(torch.full((1, grid.dimension), -3.0, dtype=torch.float64))

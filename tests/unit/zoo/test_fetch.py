@@ -7,12 +7,14 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
 
 from elastix_impact.errors import ModelError, OutputError
+from elastix_impact.zoo import fetch
 from elastix_impact.zoo.catalog import REPOSITORY, find_entry
 from elastix_impact.zoo.fetch import LOCK_NAME, fetch_models
 from hub_server import COMMIT, Hub, serving
@@ -141,3 +143,12 @@ def test_the_command_downloads_and_makes_mind_itself(hub: Hub, tmp_path: Path) -
     assert missing.returncode == 2
     assert "Did you mean" in missing.stderr
     assert "Traceback" not in missing.stderr
+
+
+def test_downloads_side_by_side_lose_no_entry(tmp_path):
+    names = [f"TS/M{number}.pt" for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda name: fetch._remember(tmp_path, name, {"sha256": name}), names))
+    lock = json.loads((tmp_path / fetch.LOCK_NAME).read_text())
+    assert lock == {name: {"sha256": name} for name in names}
+    assert [path.name for path in tmp_path.iterdir()] == [fetch.LOCK_NAME]

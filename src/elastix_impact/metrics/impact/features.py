@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from elastix_impact.errors import ModelError
 from elastix_impact.geometry.grid import Grid, Row
 from elastix_impact.geometry.image import Image
 from elastix_impact.geometry.interpolate import resize
@@ -86,7 +87,7 @@ def feature_maps(
     Raises
     ------
     ModelError
-        If the model can't take the input, or returns other layers than the mask says.
+        If the model can't take the input, returns other layers than the mask says, or the same features everywhere.
     """
     if sink is not None:
         voxels = "_".join(f"{v:.2f}" for v in model_input.voxel_size)
@@ -102,12 +103,26 @@ def feature_maps(
         stats=stats,
         direction=direction,
     )
+    _check_varied(maps, image, model_input)
     layers = layer_geometry(
         model_input.model, model_input.dimension, model_input.channels, len(model_input.layers_mask), direction
     )
     tile = tuple(size or whole for size, whole in zip(model_input.patch_size, image.grid.size))[: model_input.dimension]
     selected = [layer.on_tiles(tile) for layer, wanted in zip(layers, model_input.layers_mask) if wanted]
     return [FeatureMap(features, layer_grid(image.grid, features, layer)) for features, layer in zip(maps, selected)]
+
+
+def _check_varied(maps: list[Tensor], image: Image, model_input: ModelInput) -> None:
+    """Refuse a layer that is the same at all voxels of an image that is not: nothing can be registered by it."""
+    for number, features in enumerate(maps):
+        table = features.flatten(1)
+        varied = (table != table[:, :1]).any() | (image.data == image.data.flatten()[0]).all().to(table.device)
+        if table.shape[1] > 1 and not bool(varied):
+            raise ModelError(
+                f"selected layer {number} has the same features at all {table.shape[1]} voxels",
+                where=str(model_input.model.path),
+                remedy="Take the layer out of ImpactLayersMask, or check what the model was exported with",
+            )
 
 
 def layer_grid(grid: Grid, features: FeatureVolume, layer: LayerGeometry) -> Grid:

@@ -1,12 +1,10 @@
 """A TorchScript module into its file, whole or not at all."""
 
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import torch
 
-from elastix_impact.errors import OutputError
+from elastix_impact.io.atomic import output_errors, written_whole
 
 
 def write_model(module: torch.jit.ScriptModule, path: Path | str) -> Path:
@@ -23,15 +21,8 @@ def write_model(module: torch.jit.ScriptModule, path: Path | str) -> Path:
         If the file can't be written; nothing stays under either name.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+    with written_whole(path) as temporary:
         temporary.write_bytes(module.save_to_buffer())
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise OutputError(
-            f"the model can't be written: {error.strerror}", where=str(path), remedy="Choose another folder"
-        ) from error
     return path

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from elastix_impact.errors import OutputError
-from elastix_impact.runs.folder import RunFolder
+from elastix_impact.staging.folder import RunFolder
 
 
 def test_a_folder_is_made_with_its_parents_and_left_empty(tmp_path: Path) -> None:
@@ -54,30 +54,3 @@ def test_a_full_disk_leaves_the_old_file_and_names_the_remedy(tmp_path: Path, mo
     monkeypatch.undo()
     assert (tmp_path / "a.txt").read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
-
-
-def test_old_results_go_and_everything_else_stays(tmp_path: Path) -> None:
-    old = [
-        "TransformParameters.0.txt", "TransformParameters.0.R1.txt", "TransformParameters.0.R0.It0000003.txt",
-        "TransformParameters.0-Composite.tfm", "TransformParameters.0.itk.txt", "IterationInfo.0.R0.txt",
-        "result.0.mha", "result.0.R1.nii.gz", "result.0.raw", "FixedImagePyramid0.0.R0.nii",
-    ]  # fmt: skip
-    others = [
-        "TransformParameters.1.txt",
-        "result.1.mha",
-        "notes.txt",
-        "result.txt",
-        "result.0.backup/",
-        "FixedImage.mha",
-    ]
-    for name in [*old, *others]:
-        (tmp_path / name).mkdir() if name.endswith("/") else (tmp_path / name).write_text(name)
-    RunFolder(tmp_path).clear_stages(1, {"result"}, [])
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(name.rstrip("/") for name in others)
-
-
-def test_inputs_of_the_run_are_never_cleared(tmp_path: Path) -> None:
-    for name in ("result.0.mhd", "result.0.raw", "TransformParameters.0.txt"):
-        (tmp_path / name).write_text(name)
-    RunFolder(tmp_path).clear_stages(1, {"result"}, [tmp_path / "result.0.mhd"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["result.0.mhd", "result.0.raw"]

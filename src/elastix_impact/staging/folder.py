@@ -1,21 +1,13 @@
-"""The folder of a run: it is checked before anything long, and a file appears in it only when it is whole."""
+"""The folder that a run writes into: checked before anything long; a file appears in it only when it is whole."""
 
 import os
-import re
 import tempfile
-from collections.abc import Iterable
 from pathlib import Path
 from typing import final
 
 from elastix_impact.errors import OutputError
 from elastix_impact.io.atomic import output_errors, write_text_whole
 
-_STAGE_FILE = re.compile(
-    r"(TransformParameters|IterationInfo|FixedImagePyramid0|MovingImagePyramid0)\.(\d+)([.-].*)?\.\w+"
-)
-_MEASURES_AND_CARRIED = re.compile(
-    r"evaluation\.json|(landmarks|labels)\.csv|(moved_labels|fixed_points_in_moving|moving_points_in_fixed)\.[\w.]+"
-)
 PROBE_BYTES = 1 << 16
 
 
@@ -27,12 +19,15 @@ class RunFolder:
     ----------
     path
         The folder, absolute.
+    target
+        Where its files will lie when the run has ended well, absolute; `path` itself unless they are staged.
     files
         Names of the files written so far, in order, each once.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, target: Path | None = None) -> None:
         self.path = path.absolute()
+        self.target = self.path if target is None else target.absolute()
         self.files: list[str] = []
 
     @staticmethod
@@ -56,21 +51,6 @@ class RunFolder:
                 probe.flush()
                 os.fsync(probe.fileno())
         return RunFolder(path)
-
-    def clear_stages(self, stages: int, result_names: Iterable[str], keep: Iterable[Path]) -> None:
-        """Remove what an earlier run left under the names of the first `stages` stages, its measures, what it carried.
-
-        Otherwise a run that is interrupted would leave old results that look like its own. Files in `keep` stay, with
-        those that differ from them only in the suffix (the data of a header).
-        """
-        kept = {path.resolve().with_suffix("") for path in keep}
-        names = "|".join(re.escape(name) for name in result_names)
-        result = re.compile(rf"({names})\.(\d+)(\.R\d+)?\.[\w.]+")
-        for path in self.path.iterdir():
-            match = _STAGE_FILE.fullmatch(path.name) or result.fullmatch(path.name)
-            ours = _MEASURES_AND_CARRIED.fullmatch(path.name) or (match is not None and int(match[2]) < stages)
-            if ours and path.is_file() and path.resolve().with_suffix("") not in kept:
-                path.unlink()
 
     def write_text(self, name: str, text: str) -> Path:
         """Write a text file whole: under a temporary name, then renamed."""
