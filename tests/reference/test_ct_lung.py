@@ -17,7 +17,8 @@ from elastix_impact.registration.register import register
 
 CASES = [
     ("static_m730", "mono", (1, 2, 3)), pytest.param("static_m730", "multi", (1, 2, 3), marks=pytest.mark.slow),
-    pytest.param("static_mind", "mono", (1, 2, 3), marks=pytest.mark.slow), ("static_mind", "multi", (1, 2, 3)),
+    pytest.param("static_mind", "mono", (1, 2, 3), marks=pytest.mark.slow),
+    pytest.param("static_mind", "multi", (1, 2, 3), marks=pytest.mark.slow),
     pytest.param("jacobian_m730", "mono", (1,), marks=pytest.mark.slow), ("jacobian_encoder", "mono", (1,)),
     pytest.param("jacobian_encoder", "multi", (1,), marks=pytest.mark.slow),
 ]  # fmt: skip

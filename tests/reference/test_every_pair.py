@@ -16,6 +16,7 @@ from elastix_impact.runs.run_case import run_case
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.resample import resample
 from elastix_impact.transforms.translation import TranslationTransform
+from slow_cases import slow_marked
 
 pytestmark = [
     pytest.mark.shared,
@@ -109,7 +110,7 @@ def _mean_dice(fixed: Image, moving: Image, transform: AbstractTransform) -> flo
     return sum(scores) / len(scores)
 
 
-@pytest.mark.parametrize("name", DICE)
+@pytest.mark.parametrize("name", slow_marked(DICE, {"brain"}))
 def test_labels_overlap(shared: Path, tmp_path: Path, name: str) -> None:
     _, _, stages = _register(shared, name, tmp_path)
     fixed, moving = (read_image(shared / "data" / file) for file in PAIRS[name].truth)

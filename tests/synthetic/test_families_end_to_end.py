@@ -79,8 +79,8 @@ CHANGES: dict[str, dict[str, dict[str, str]]] = {
 32 voxels per sample takes its time."""
 
 
-SLOW = {"Anatomix"}
-"""Takes minutes."""
+SLOW = {"Anatomix", "TotalSegmentator MR"}
+"""Take minutes."""
 
 
 @pytest.mark.parametrize("name", slow_marked(FAMILIES, SLOW))
