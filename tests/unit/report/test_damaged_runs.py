@@ -52,7 +52,7 @@ def test_a_damaged_table_is_named_or_its_rows_are_missed(
     (folder / name).write_bytes(DAMAGES[damage]((folder / name).read_bytes()))
     code = main(["report", str(folder)])
     if code == 0:
-        assert "landmarks.csv holds 0 of the 20 landmarks" in (folder / "report.html").read_text()
+        assert "landmarks.csv holds 0 of the 20 landmarks" in (folder / "report.html").read_text(encoding="utf-8")
     else:
         assert code == 2
         assert name in capsys.readouterr().err
@@ -63,4 +63,4 @@ def test_lost_landmarks_are_told(run: Path, tmp_path: Path) -> None:
     lines = (folder / "landmarks.csv").read_text().splitlines(keepends=True)
     (folder / "landmarks.csv").write_text("".join(lines[:9]))
     assert main(["report", str(folder)]) == 0
-    assert "landmarks.csv holds 8 of the 20 landmarks" in (folder / "report.html").read_text()
+    assert "landmarks.csv holds 8 of the 20 landmarks" in (folder / "report.html").read_text(encoding="utf-8")

@@ -42,7 +42,7 @@ def test_what_changed_and_what_is_gone(run: tuple[Path, Path]) -> None:
         f"The parameter map is no longer the file that was registered: {data / 'ParameterMap.txt'} has changed since.",
     ]
     assert main(["report", str(out)]) == 0
-    assert "FixedImage.mha has changed since" in (out / "report.html").read_text()
+    assert "FixedImage.mha has changed since" in (out / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_later_run_that_failed(run: tuple[Path, Path]) -> None:
