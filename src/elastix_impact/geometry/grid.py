@@ -4,6 +4,7 @@ Three frames are named, see `Frame`. Matrices act on column vectors ordered (x, 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
@@ -149,6 +150,12 @@ class Grid:
     def shifted(self, offset: Row) -> "Grid":
         """The same grid moved by `offset` in mm."""
         return replace(self, origin=tuple(o + d for o, d in zip(self.origin, offset)))
+
+    def padded(self, voxels: Sequence[int]) -> "Grid":
+        """The grid with so many further voxels, or fewer by a negative number, at both ends of its axes x, y(, z)."""
+        first = self.to_world(-torch.tensor([list(voxels)], dtype=torch.float64))[0]
+        size = tuple(n + 2 * added for n, added in zip(self.size, voxels))
+        return replace(self, size=size, origin=tuple(first.tolist()))
 
     def without_direction(self) -> "Grid":
         """The same grid with identity directions (elastix's ``UseDirectionCosines "false"``)."""

@@ -54,10 +54,7 @@ class Image:
     def padded(self, voxels: Sequence[int], value: float) -> "Image":
         """The image with so many further voxels of a value at both ends of its axes x, y(, z)."""
         data = F.pad(self.data, [n for n in voxels for _ in range(2)], value=value)
-        first = self.grid.to_world(-torch.tensor([list(voxels)], dtype=torch.float64))[0]
-        size = tuple(n + 2 * added for n, added in zip(self.grid.size, voxels))
-        grid = replace(self.grid, size=size, origin=tuple(first.tolist()))
-        return Image(data, grid, self.name, self.pixel_type)
+        return Image(data, self.grid.padded(voxels), self.name, self.pixel_type)
 
     def without_direction(self) -> "Image":
         """The image as UseDirectionCosines "false" sees it: its axes are those of the world."""

@@ -46,7 +46,7 @@ class DisplacementFieldTransform(AbstractTransform):
     def of(cls, displacements: FeatureVolume, grid: Grid) -> "DisplacementFieldTransform":
         """The transform that moves the voxels of `grid` by `displacements` (D, (z, )y, x) in mm, float64."""
         padded = F.pad(displacements.double().unsqueeze(0), [RIM, RIM] * grid.dimension, mode="replicate")
-        return cls(padded.flatten(), _resized(grid, RIM))
+        return cls(padded.flatten(), grid.padded([RIM] * grid.dimension))
 
     @property
     def dimension(self) -> int:
@@ -66,7 +66,7 @@ class DisplacementFieldTransform(AbstractTransform):
     @property
     def field_grid(self) -> Grid:
         """The grid of the voxels alone."""
-        return _resized(self.grid, -RIM)
+        return self.grid.padded([-RIM] * self.dimension)
 
     @property
     def displacements(self) -> FeatureVolume:
@@ -121,9 +121,3 @@ class DisplacementFieldTransform(AbstractTransform):
         found = function(world_points)
         inside = self._inside(world_points)
         return torch.where(inside.view(-1, *[1] * (found.ndim - 1)), found, outside)
-
-
-def _resized(grid: Grid, voxels: int) -> Grid:
-    """The grid with so many voxels more at every side."""
-    corner = grid.to_world(torch.full((1, grid.dimension), -float(voxels), dtype=torch.float64))
-    return replace(grid, size=tuple(n + 2 * voxels for n in grid.size), origin=tuple(corner[0].tolist()))
