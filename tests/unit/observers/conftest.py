@@ -43,6 +43,7 @@ def mind_plan(asgd_plan: AsgdPlan) -> RegistrationPlan:
         mode="Static", fixed_models=(model,), moving_models=(model,), gpu=-1, mixed_precision=False,
         layers=(LayerPlan(distance="L2", weight=1.0, subset=12, pca=0),), update_interval=-1,
         feature_maps_directory=None, feature_interpolation_order=1, jacobian_gradient="Exact",
+        lattice_spacing=0.0, margin=0,
     )  # fmt: skip
     pyramid = PyramidLevelPlan(kind="Smoothing", shrink_factor=SPACE, smoothing_sigma=SPACE, sigma_unit="voxels")
     sampler = SamplerPlan(
