@@ -17,10 +17,8 @@ from .time_limit import duration, time_limit
 if TYPE_CHECKING:
     from elastix_impact.runs.case import Case
     from elastix_impact.runs.record import RunRecord
+    from elastix_impact.zoo.apart import Limits
 
-
-TRUSTED_MODELS = "ELASTIX_IMPACT_TRUSTED_MODELS"
-"""Environment variable: folders that models may come from, separated as in PATH."""
 
 _PER_LEVEL = re.compile(r"\.R\d+\.|/")
 
@@ -94,16 +92,29 @@ def add_trust_option(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="DIR",
         help="load models from this folder only; a TorchScript file is a program (again: a further folder; "
-        f"default: ${TRUSTED_MODELS}, else any)",
+        "default: $ELASTIX_IMPACT_TRUSTED_MODELS, else any; set and empty: none)",
     )
 
 
-def trusted_models(arguments: argparse.Namespace | None = None) -> tuple[Path, ...]:
-    """The folders that models may come from, none = any."""
-    named: list[Path] | None = None if arguments is None else arguments.trusted_models
-    if named is not None:
-        return tuple(named)
-    return tuple(Path(one) for one in os.environ.get(TRUSTED_MODELS, "").split(os.pathsep) if one)
+def trusted_models(arguments: argparse.Namespace) -> tuple[Path, ...] | None:
+    """The folders that models may come from; None = what the environment says."""
+    named: list[Path] | None = arguments.trusted_models
+    return None if named is None else tuple(named)
+
+
+def add_model_limits(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says how long a model may take while it is looked into."""
+    parser.add_argument(
+        "--model-timeout", type=duration, default=600, metavar="TIME",
+        help="end the process that looks into a model after this time, e.g. 90 or 10m (default: 10m)",
+    )  # fmt: skip
+
+
+def model_limits(arguments: argparse.Namespace) -> "Limits":
+    """What a model may take while it is looked into."""
+    from elastix_impact.zoo.apart import Limits
+
+    return Limits(seconds=arguments.model_timeout)
 
 
 def positive(text: str) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from elastix_impact import __version__
 
-from .common import exit_code, trusted_models
+from .common import exit_code
 from .failures import say, say_warning
 from .paired_arguments import ELASTIX_VERSION, INDEXED, PairedArguments, Program, run_with_pairs, thread_count
 
@@ -101,7 +101,6 @@ def _register(arguments: PairedArguments, words: Sequence[str]) -> int:
         create_out=False,
         carry=False,
         strict_gpu=True,
-        trusted_models=trusted_models(),
         log_level=level,
     )
     record = run_case(case, command=("elastix-impact", "elastix", *words), log_echo=sys.stdout, on_warning=say_warning)

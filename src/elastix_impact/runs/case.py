@@ -27,7 +27,7 @@ class Case:
     data_folder
         Where paths below ``/Data`` in a map are looked up if they do not exist.
     trusted_models
-        Folders that models may be loaded from, see `find_model`; none = any.
+        Folders that models may be loaded from, see `zoo.trust`; None = what the environment says.
     deterministic
         Whether a GPU uses deterministic algorithms; a CPU always does.
     strict_gpu
@@ -64,7 +64,7 @@ class Case:
     seeds: int = 1
     repetition: int = 0
     data_folder: Path | None = None
-    trusted_models: tuple[Path, ...] = ()
+    trusted_models: tuple[Path, ...] | None = None
     create_out: bool = True
     deterministic: bool = False
     strict_gpu: bool = False

@@ -14,13 +14,14 @@ from elastix_impact.parameters.plan import HandedOnPlan, StagePlan
 from elastix_impact.registration.observe import Observer
 from elastix_impact.resuming.checkpoint import Checkpoint
 from elastix_impact.resuming.fingerprint import fingerprint
+from elastix_impact.zoo.trust import trusting
 
 from .case import Case
 from .device import choose_device, choose_threads
 from .folder import RunFolder
 from .inputs import CaseInputs, read_inputs
 from .measures import RunMeasures
-from .plans import CasePlan, find_models, plan_case, resolve_for
+from .plans import CasePlan, find_models, plan_case, resolve_for, try_models
 from .record import RunRecord
 from .recording import noted, recorded, run_header, told
 from .run_stages import StageRunner
@@ -66,27 +67,29 @@ def run_case(
         the folder is open, `elastix.log` and `registration.json` say what happened, whatever happens.
     """
     record = RunRecord(out=case.out, command=tuple(command), warnings=list(earlier_warnings))
-    with collecting_warnings(record.warnings, on_warning):
-        plan = plan_case(case.maps, case.seed, case.data_folder, case.trusted_models, case.repetition)
-        devices = [_device(case, stage) for stage in plan.stages]
-        models = find_models(plan)
-        folder = RunFolder.open(case.out, create=case.create_out)
-    record.out, record.files = folder.path, folder.files
-    record.threads, record.deterministic = choose_threads(case.threads), case.deterministic
-    with recorded(record, folder, case, log_echo) as log:
-        log.info(run_header(case, plan, record))
-        with collecting_warnings(record.warnings, told(log, on_warning)):
-            inputs = read_inputs(case, plan.stages)
-            record.inputs = inputs.facts()
-            plan = resolve_for(plan, inputs.fixed.grid.dimension)
-            checkpoint = _checkpoint(case, plan, inputs, models, devices, folder, record)
-            measures = RunMeasures(inputs, record, folder, log, observers, wanted=case.evaluation)
-            stages = StageRunner(plan, devices, inputs, folder, log, record, observers, checkpoint, measures)
-            stages.run()
-            if case.seeds > 1:
-                seeds = FurtherSeeds(case, plan, lambda one: run_case(one, command=command), noted(log, on_note))
-                seeds.compare(inputs, record, stages.transform)
-            checkpoint.remove()
+    with trusting(case.trusted_models):
+        with collecting_warnings(record.warnings, on_warning):
+            plan = plan_case(case.maps, case.seed, case.data_folder, case.repetition)
+            devices = [_device(case, stage) for stage in plan.stages]
+            models = find_models(plan)
+            folder = RunFolder.open(case.out, create=case.create_out)
+        record.out, record.files = folder.path, folder.files
+        record.threads, record.deterministic = choose_threads(case.threads), case.deterministic
+        with recorded(record, folder, case, log_echo) as log:
+            log.info(run_header(case, plan, record))
+            with collecting_warnings(record.warnings, told(log, on_warning)):
+                inputs = read_inputs(case, plan.stages)
+                record.inputs = inputs.facts()
+                plan = resolve_for(plan, inputs.fixed.grid.dimension)
+                try_models(plan)
+                checkpoint = _checkpoint(case, plan, inputs, models, devices, folder, record)
+                measures = RunMeasures(inputs, record, folder, log, observers, wanted=case.evaluation)
+                stages = StageRunner(plan, devices, inputs, folder, log, record, observers, checkpoint, measures)
+                stages.run()
+                if case.seeds > 1:
+                    seeds = FurtherSeeds(case, plan, lambda one: run_case(one, command=command), noted(log, on_note))
+                    seeds.compare(inputs, record, stages.transform)
+                checkpoint.remove()
     return record
 
 
