@@ -21,6 +21,7 @@ from .device import choose_device, choose_threads
 from .folder import RunFolder
 from .inputs import CaseInputs, read_inputs
 from .measures import RunMeasures
+from .outside import check_inside
 from .plans import CasePlan, find_models, plan_case, resolve_for, try_models
 from .record import RunRecord
 from .recording import noted, recorded, run_header, told
@@ -72,6 +73,8 @@ def run_case(
             plan = plan_case(case.maps, case.seed, case.data_folder, case.repetition)
             devices = [_device(case, stage) for stage in plan.stages]
             models = find_models(plan)
+            if not case.allow_outside:
+                check_inside(plan, case.out)
             folder = RunFolder.open(case.out, create=case.create_out)
         record.out, record.files = folder.path, folder.files
         record.threads, record.deterministic = choose_threads(case.threads), case.deterministic

@@ -65,7 +65,7 @@ def opened(path: Path) -> Iterator[OpenedFile]:
         For these reasons.
     """
     try:
-        stream = open(path, "rb", opener=_open_at_once)
+        stream = open(path, "rb", opener=_open_at_once)  # noqa: SIM115
     except OSError as error:
         what = "is a folder, not a model file" if path.is_dir() else "no such model file"
         if path.is_file():

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from elastix_impact.errors import ModelError
 
-from .load import FeatureModel, last_selected, load_model
+from .load import FeatureModel, LayerError, last_selected, load_model
 from .probe import noise
 
 SIDES = (16, 32, 64)
@@ -49,6 +49,8 @@ def try_model(
             dark, bright = _images(shape, channels)
             try:
                 layers = _run(model, dark, wanted)
+            except LayerError:
+                raise
             except ModelError:
                 if patch_size is not None:
                     raise
