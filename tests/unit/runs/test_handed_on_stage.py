@@ -231,9 +231,10 @@ def test_progress_names_the_levels_and_the_log_has_elastix_s_lines(case: dict[st
 
 
 def test_a_crash_is_one_sentence(case: dict[str, Path], tmp_path: Path, monkeypatch) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "crashes.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    out, code = tmp_path / "out", tmp_path / "code"
+    code.mkdir()
+    (code / "crashes.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    monkeypatch.setenv("PYTHONPATH", str(code), prepend=os.pathsep)
     monkeypatch.setattr("elastix_impact.io.itk_elastix._PROCESS", "crashes")
     with pytest.raises(RegistrationFailedError, match=r"itk-elastix failed: it crashed \(signal 11\)"):
         _run(case, out, _map(tmp_path / "map.txt"))
