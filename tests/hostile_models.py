@@ -8,33 +8,41 @@ from torch import Tensor, nn
 
 
 class LoopsForEver(nn.Module):
+    """Leaves a file when it begins; comes back at once for images with fewer voxels along x than `smallest`."""
+
+    def __init__(self, mark: Path, smallest: int = 0) -> None:
+        super().__init__()
+        self.mark, self.smallest = str(mark), smallest
+
     def forward(self, x: Tensor) -> list[Tensor]:
-        k = torch.zeros(1)
+        if x.shape[-1] < self.smallest:
+            return [x]
+        k = torch.from_file(self.mark, True, 1, dtype=torch.uint8).fill_(1) * 0
         while bool(k < 1):
-            k = k * 0.5
+            k = k * 0
         return [x + k]
 
 
 class LoopsWhenLoaded(nn.Module):
     """PyTorch holds Python still while it loads: no thread and no handler comes to its turn."""
 
-    a: int
+    mark: str
 
-    def __init__(self) -> None:
+    def __init__(self, mark: Path) -> None:
         super().__init__()
-        self.a = 1
+        self.mark = str(mark)
 
     @torch.jit.export
-    def __getstate__(self) -> tuple[int, bool]:
-        return (self.a, self.training)
+    def __getstate__(self) -> tuple[str, bool]:
+        return (self.mark, self.training)
 
     @torch.jit.export
-    def __setstate__(self, state: tuple[int, bool]) -> None:
-        self.a = state[0]
+    def __setstate__(self, state: tuple[str, bool]) -> None:
+        self.mark = state[0]
         self.training = state[1]
-        k = torch.zeros(1)
+        k = torch.from_file(self.mark, True, 1, dtype=torch.uint8).fill_(1) * 0
         while bool(k < 1):
-            k = k * 0.5
+            k = k * 0
 
     def forward(self, x: Tensor) -> list[Tensor]:
         return [x]

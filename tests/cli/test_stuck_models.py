@@ -9,22 +9,11 @@ import time
 from pathlib import Path
 
 import pytest
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from elastix_impact.cli.main import main
 from hostile_models import Constant, LoopsForEver, LoopsWhenLoaded, Meta, save
 from small_case import MAP
-
-
-class LoopsInTheRun(nn.Module):
-    """Comes back while images are as small as those of a trial."""
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        k = torch.zeros(1)
-        while bool(k < 1) and x.shape[4] != 16:
-            k = k * 0.5
-        return [x + k]
 
 
 def _map_with(data: Path, module: nn.Module, **values: str) -> Path:
@@ -39,52 +28,56 @@ def _map_with(data: Path, module: nn.Module, **values: str) -> Path:
     return data / "ParameterMap.txt"
 
 
+IN_THE_RUN = 17
+"""Voxels along x of the smallest image for which a model loops that passes the trial."""
+
+
 @pytest.mark.skipif(os.name != "posix", reason="no such signals")
 @pytest.mark.parametrize(
-    ("module", "number", "codes"),
+    ("kind", "number", "code"),
     [
-        (LoopsForEver(), signal.SIGTERM, {128 + signal.SIGTERM}),
-        (LoopsInTheRun(), signal.SIGTERM, {128 + signal.SIGTERM}),
-        (LoopsInTheRun(), signal.SIGINT, {128 + signal.SIGINT}),
-        (LoopsWhenLoaded(), signal.SIGTERM, {-signal.SIGTERM}),
+        ("in the trial", signal.SIGTERM, 128 + signal.SIGTERM),
+        ("in the run", signal.SIGTERM, 128 + signal.SIGTERM),
+        ("in the run", signal.SIGINT, 128 + signal.SIGINT),
+        ("when loaded", signal.SIGTERM, -signal.SIGTERM),
     ],
 )
-def test_a_signal_ends_a_run_whose_model_loops(
-    data: Path, tmp_path: Path, module: nn.Module, number: int, codes: set[int]
-) -> None:
-    _map_with(data, module)
-    out = tmp_path / "Out"
+def test_a_signal_ends_a_run_whose_model_loops(data: Path, tmp_path: Path, kind: str, number: int, code: int) -> None:
+    mark, out = tmp_path / "mark", tmp_path / "Out"
+    smallest = IN_THE_RUN if kind == "in the run" else 0
+    _map_with(data, LoopsWhenLoaded(mark) if kind == "when loaded" else LoopsForEver(mark, smallest))
     command = [sys.executable, "-m", "elastix_impact", "run", "--data", str(data), "--out", str(out), "--quiet"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        _wait_until_stuck(process.pid, out)
+        while not mark.exists():
+            assert process.poll() is None
+            time.sleep(0.1)
         process.send_signal(number)
         began = time.monotonic()
-        assert process.wait(60) in codes
+        assert process.wait(60) == code
         assert time.monotonic() - began < 20
         assert process.stderr is not None
         said = process.stderr.read()
     assert "Traceback" not in said
-    if process.returncode > 0:
-        assert f"ended by {signal.Signals(number).name}" in said
+    assert (f"ended by {signal.Signals(number).name}" in said) == (code > 0)
     assert json.loads((out / "registration.json").read_text())["complete"] is False
 
 
-def _wait_until_stuck(pid: int, out: Path) -> None:
-    """Until the log has not grown for three seconds in which the process computed."""
-    log, size, since = out / "elastix.log", -1, time.monotonic()
-    while time.monotonic() - since < 4 or size < 0:
-        now = log.stat().st_size if log.exists() else -1
-        if now != size:
-            size, since = now, time.monotonic()
-        time.sleep(0.2)
-    assert Path(f"/proc/{pid}").exists() or sys.platform != "linux"
+def test_a_model_that_loops_ends_the_run_before_the_first_stage(data: Path, tmp_path: Path) -> None:
+    _map_with(data, LoopsForEver(tmp_path / "mark"))
+    command = [sys.executable, "-m", "elastix_impact", "run", "--data", str(data), "--out", str(tmp_path / "Out")]
+    done = subprocess.run(
+        [*command, "--quiet", "--model-timeout", "3"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 2
+    assert "the models did not come to an end within 3 s" in done.stderr
+    assert json.loads((tmp_path / "Out" / "registration.json").read_text())["complete"] is False
 
 
 def test_the_time_limit_holds_while_a_model_loops(data: Path, tmp_path: Path) -> None:
-    _map_with(data, LoopsInTheRun())
+    _map_with(data, LoopsForEver(tmp_path / "mark", IN_THE_RUN))
     command = [sys.executable, "-m", "elastix_impact", "run", "--data", str(data), "--out", str(tmp_path / "Out")]
     done = subprocess.run(
-        [*command, "--quiet", "--time-limit", "10"], capture_output=True, text=True, timeout=120, check=False
+        [*command, "--quiet", "--time-limit", "20"], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 3
     assert "ended by SIGALRM" in done.stderr

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from elastix_impact import __version__
 
-from .common import exit_code
-from .failures import say, say_warning
+from .common import exit_code, model_trial
+from .failures import FAILED, say, say_warning
 from .paired_arguments import ELASTIX_VERSION, INDEXED, PairedArguments, Program, run_with_pairs, thread_count
 
 NO_MAP = 255
@@ -112,5 +112,8 @@ def _register(arguments: PairedArguments, words: Sequence[str], *, allow_outside
         strict_gpu=True,
         log_level=level,
     )
-    record = run_case(case, command=("elastix-impact", "elastix", *words), log_echo=sys.stdout, on_warning=say_warning)
+    record = run_case(
+        case, command=("elastix-impact", "elastix", *words), log_echo=sys.stdout, on_warning=say_warning,
+        trial=model_trial(code=FAILED),
+    )  # fmt: skip
     return exit_code(record)

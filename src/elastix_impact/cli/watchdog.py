@@ -49,6 +49,18 @@ def ending_unanswered(codes: Mapping[int, int]) -> Iterator[None]:
         os.close(read)
 
 
+@contextlib.contextmanager
+def ending_after(seconds: float, what: str, code: int) -> Iterator[None]:
+    """End the process with `code`, and `what` as error, if the block takes longer: it may never come back."""
+    timer = threading.Timer(seconds, _leave, (what, code))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 def _watch(read: int, codes: Mapping[int, int]) -> None:
     waiting: dict[int, float] = {}
     while True:
@@ -67,11 +79,15 @@ def _watch(read: int, codes: Mapping[int, int]) -> None:
 
 
 def _end(number: int, code: int) -> None:
-    name = signal.Signals(number).name
+    _leave(
+        f"ended by {signal.Signals(number).name}: a call did not return within {GRACE:g} s, as in a model that loops "
+        "or computes for long; the folder is left as that of a killed run",
+        code,
+    )
+
+
+def _leave(what: str, code: int) -> None:
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write(
-            f"elastix-impact: error: ended by {name}: a call did not return within {GRACE:g} s, as in a model that "
-            "loops or computes for long; the folder is left as that of a killed run.\n"
-        )
+        sys.stderr.write(f"elastix-impact: error: {what}.\n")
         sys.stderr.flush()
     os._exit(code)

@@ -3,6 +3,7 @@
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
@@ -38,6 +39,7 @@ def run_case(
     earlier_warnings: Sequence[str] = (),
     on_warning: Callable[[str], None] | None = None,
     on_note: Callable[[str], None] | None = None,
+    trial: AbstractContextManager[None] | None = None,
 ) -> RunRecord:
     """Run a case: check, read, register stage after stage, write, evaluate, compare seeds.
 
@@ -55,6 +57,9 @@ def run_case(
         Called with each warning as it comes; all of them are in the record too.
     on_note
         Called with a line when the case begins again with a further seed; observers do not watch that.
+
+    trial
+        Entered while the models are tried before the first stage; None = nothing.
 
     Returns
     -------
@@ -84,7 +89,8 @@ def run_case(
                 inputs = read_inputs(case, plan.stages)
                 record.inputs = inputs.facts()
                 plan = resolve_for(plan, inputs.fixed.grid.dimension)
-                try_models(plan)
+                with trial or nullcontext():
+                    try_models(plan)
                 checkpoint = _checkpoint(case, plan, inputs, models, devices, folder, record)
                 measures = RunMeasures(inputs, record, folder, log, observers, wanted=case.evaluation)
                 stages = StageRunner(plan, devices, inputs, folder, log, record, observers, checkpoint, measures)

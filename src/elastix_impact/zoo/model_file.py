@@ -16,13 +16,11 @@ from typing import BinaryIO, final
 from elastix_impact.errors import ModelError
 
 from .failures import essence
+from .packing import check_packing
 from .trust import check_trusted
 
 LARGEST_FILE = 16 << 30
 """Bytes of a model file; the largest published vision networks have a third of it."""
-
-UNPACKED_PER_BYTE, UNPACKED_ANYWAY = 8, 256 << 20
-"""Bytes that an archive may hold per byte of its file, and what it may hold beside. PyTorch packs the code only."""
 
 FETCH_AGAIN = "Fetch or export the file again; it may be damaged or made by a newer PyTorch"
 
@@ -118,14 +116,7 @@ def _checked_names(content: bytes, where: str) -> list[str]:
         raise ModelError(_what_it_is(content), where=where, expected="a TorchScript file", remedy=FETCH_AGAIN)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
-            if unpacked > UNPACKED_ANYWAY + UNPACKED_PER_BYTE * len(content):
-                raise ModelError(
-                    f"a file of {len(content) / 1e6:.1f} MB that holds {unpacked / 1e6:,.0f} MB once unpacked: no "
-                    "model is packed like that, it is made to fill the memory",
-                    where=where,
-                    remedy="Don't use it; or load and save it with PyTorch, which packs no weights",
-                )
+            check_packing(archive, len(content), where)
             names, damaged = archive.namelist(), archive.testzip()
     except _DAMAGES as error:
         names, damaged = [], essence(error)

@@ -6,7 +6,7 @@ The folders are those of `trusting`, else those of the environment variable; whe
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -96,8 +96,9 @@ def _names_inside(folders: Sequence[Path], state: os.stat_result) -> int:
     names: set[str] = set()
     for folder in folders:
         for parent, _, files in os.walk(folder):
-            for name in files:
-                found = os.lstat(os.path.join(parent, name))
-                if stat.S_ISREG(found.st_mode) and os.path.samestat(found, state):
-                    names.add(os.path.join(parent, name))
+            for name in (os.path.join(parent, one) for one in files):
+                with suppress(OSError):
+                    found = os.lstat(name)
+                    if stat.S_ISREG(found.st_mode) and os.path.samestat(found, state):
+                        names.add(name)
     return len(names)

@@ -16,6 +16,7 @@ from elastix_impact.cli.main import main
 from elastix_impact.errors import ModelError
 from elastix_impact.zoo.apart import Limits, inspect_apart, verify_apart
 from elastix_impact.zoo.export.mind import export_mind
+from elastix_impact.zoo.export.weights import read_weights
 from elastix_impact.zoo.inspect import inspect_model
 from elastix_impact.zoo.verify import verify_model
 from hostile_models import (
@@ -54,11 +55,11 @@ def test_a_hostile_file_outside_the_trusted_folders_does_not_run(
     assert mark.read_bytes() == b"\x01"
 
 
-@pytest.mark.parametrize("module", [LoopsForEver(), LoopsWhenLoaded()])
+@pytest.mark.parametrize("kind", [LoopsForEver, LoopsWhenLoaded])
 def test_an_endless_loop_is_ended_after_the_time(
-    module: nn.Module, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: type[nn.Module], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = save(module, tmp_path / "loop.pt")
+    path = save(kind(tmp_path / "mark"), tmp_path / "loop.pt")
     assert main(["models", "inspect", "--model-timeout", "6", str(path)]) == 2
     said = capsys.readouterr().err
     assert "did not come to an end within 6 s" in said
@@ -77,6 +78,8 @@ def test_a_small_file_that_inflates_is_refused_before_it_is_unpacked(tmp_path: P
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ModelError, match=r"MB that holds 1,074 MB once unpacked"):
         inspect_model(path)
+    with pytest.raises(ModelError, match="holds 1,074 MB once unpacked"):
+        read_weights(path)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 
 
@@ -95,11 +98,12 @@ def test_layers_of_no_use_are_the_cause_that_is_told(module: nn.Module, said: st
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_the_process_goes_with_the_one_that_started_it(tmp_path: Path) -> None:
-    path = save(LoopsForEver(), tmp_path / "loop.pt")
+    path = save(LoopsForEver(tmp_path / "mark"), tmp_path / "loop.pt")
     code = f"import pathlib, elastix_impact.zoo.apart as a; a.inspect_apart(pathlib.Path({str(path)!r}))"
     parent = subprocess.Popen([sys.executable, "-c", code])
     child = _wait_for_child(parent.pid)
-    time.sleep(4)  # the model loops by then
+    while not (tmp_path / "mark").exists():
+        time.sleep(0.1)
     parent.kill()
     parent.wait()
     for _ in range(50):
@@ -127,7 +131,7 @@ def _runs(pid: int) -> bool:
 
 
 def test_check_looks_into_models_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = save(LoopsForEver(), tmp_path / "loop.pt")
+    path = save(LoopsForEver(tmp_path / "mark"), tmp_path / "loop.pt")
     (tmp_path / "map.txt").write_text(MAP.replace("/Data/Models/MIND/R1D2_3D.pt", str(path)))
     assert main(["check", "--json", "--models", "--model-timeout", "5", str(tmp_path / "map.txt")]) == 2
     problems = json.loads(capsys.readouterr().out)[0]["problems"]
