@@ -1,6 +1,7 @@
 """Maps that itk-elastix runs: alone and in chains with native ones, without the wheel, and when they fail."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ pytest.importorskip("itk", reason="itk-elastix is not installed")
 
 from elastix_impact.cli.main import main
 from elastix_impact.io.read_transform import read_initial_transform
+from elastix_impact.runs import handed_on
 from small_case import write_small_case
 
 FOREIGN = """\
@@ -79,6 +81,23 @@ def test_a_foreign_optimiser_runs_in_itk_elastix(case: Path, tmp_path: Path, cap
         "evaluation.json", "landmarks.csv",
     }  # fmt: skip
     assert "Final metric value" in (out / "elastix.log").read_text()
+
+
+def test_no_code_of_the_output_folder_runs_and_no_copy_of_an_image_stays(
+    case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("json", "itk", "resource"):
+        (out / f"{name}.py").write_text(f"open({str(tmp_path / 'mark')!r}, 'w').close()\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", *os.environ.get("PYTHONPATH", "").split(os.pathsep)]))
+    copies: list[str] = []
+    monkeypatch.setattr(
+        handed_on, "keep_tables", lambda _stage, folder: copies.extend(path.name for path in folder.glob("*.mha"))
+    )
+    assert _register(case, out, _map(tmp_path, "shift.txt")) == 0
+    assert not (tmp_path / "mark").exists()
+    assert copies == ["result.0.mha"]
 
 
 def test_native_foreign_and_native_stages_feed_each_other(case: Path, tmp_path: Path) -> None:

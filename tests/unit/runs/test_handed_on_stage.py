@@ -232,9 +232,10 @@ def test_progress_names_the_levels_and_the_log_has_elastix_s_lines(case: dict[st
 
 
 def test_a_crash_is_one_sentence(case: dict[str, Path], tmp_path: Path, monkeypatch) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "crashes.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    out, code = tmp_path / "out", tmp_path / "code"
+    code.mkdir()
+    (code / "crashes.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    monkeypatch.setenv("PYTHONPATH", str(code), prepend=os.pathsep)
     monkeypatch.setattr("elastix_impact.io.itk_elastix._PROCESS", "crashes")
     monkeypatch.setenv("PYTHONPATH", f"{out}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     with pytest.raises(RegistrationFailedError, match=r"itk-elastix failed: it crashed \(signal 11\)"):
@@ -242,8 +243,8 @@ def test_a_crash_is_one_sentence(case: dict[str, Path], tmp_path: Path, monkeypa
     assert not list(out.rglob(".stage*"))
 
 
-def test_it_can_be_interrupted(case: dict[str, Path], tmp_path: Path) -> None:
-    out = tmp_path / "out"
+def _iterating(case: dict[str, Path], tmp_path: Path, out: Path) -> "subprocess.Popen[str]":
+    """A run whose stage would take for ever, once elastix iterates."""
     long = {"Optimizer": '"SimultaneousPerturbation"', "MaximumNumberOfIterations": "1000000", "SP_a": "0.0001"}
     use = _map(tmp_path / "long.txt", **long)  # SP_a: steps so small that it never leaves the image
     words = ["register", "-f", case["fixed"], "-m", case["moving"], "-p", use, "-o", out]
@@ -259,12 +260,36 @@ def test_it_can_be_interrupted(case: dict[str, Path], tmp_path: Path) -> None:
         assert time.monotonic() < until
         assert run.poll() is None
         time.sleep(0.05)
+    return run
+
+
+def test_it_can_be_interrupted(case: dict[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run = _iterating(case, tmp_path, out)
     os.kill(run.pid, signal.SIGINT)
     _, said = run.communicate(timeout=30)
     assert run.returncode == 130, said
     assert "interrupted" in said
     assert "Traceback" not in said
     assert json.loads((out / "registration.json").read_text())["status"] == "interrupted"
-    assert not list(out.rglob(".stage*"))
+    assert not list(out.glob(".stage*"))
+    assert not _processes_of(out)
+
+
+def test_nothing_of_it_lives_on_when_the_run_is_killed(case: dict[str, Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run = _iterating(case, tmp_path, out)
+    assert len(_processes_of(out)) == 2
+    run.kill()
+    run.communicate(timeout=30)
+    until = time.monotonic() + 10
+    while _processes_of(out):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert not list(out.rglob("*.mha"))
+
+
+def _processes_of(out: Path) -> list[bytes]:
+    """The command lines of processes that name this folder."""
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
-    assert not [command for command in commands if str(out).encode() in command]
+    return [command for command in commands if str(out).encode() in command]
