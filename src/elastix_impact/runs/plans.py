@@ -158,10 +158,7 @@ def _with_seed(plan: StagePlan, seed: int | None, repetition: int) -> StagePlan:
 
 
 def _finder(map_folder: Path, data_folder: Path | None) -> FindModel:
-    def find(path_in_map: str, dimension: int) -> Path:
-        return find_model(path_in_map, map_folder=map_folder, data_folder=data_folder, dimension=dimension)
-
-    return find
+    return lambda path, dimension: find_model(path, map_folder=map_folder, data_folder=data_folder, dimension=dimension)
 
 
 def find_models(plan: CasePlan) -> tuple[Path, ...]:
