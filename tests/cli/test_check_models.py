@@ -12,6 +12,7 @@ from elastix_impact.cli.main import main
 from elastix_impact.errors import ModelError
 from elastix_impact.runs.plans import find_models, plan_case
 from elastix_impact.zoo.export.mind import export_mind
+from elastix_impact.zoo.trust import trusting
 
 MAP = """\
 (FixedImageDimension 3)
@@ -147,9 +148,11 @@ def test_a_run_stops_at_a_model_outside_the_trusted_folders(tmp_path: Path, mode
     file = tmp_path / "map.txt"
     values = {"dimension": 3, "channels": 1, "patch": "3 3 3", "mask": "1000", "mixed": "false", "gpu": -1}
     file.write_text(MAP.format(mode="Jacobian", path=model, **values))
-    assert find_models(plan_case((file,), None, None, (tmp_path,))) == (model,)
-    with pytest.raises(ModelError, match="outside the trusted folders"):
-        find_models(plan_case((file,), None, None, (tmp_path / "other",)))
+    plan = plan_case((file,), None, None)
+    with trusting((tmp_path,)):
+        assert find_models(plan) == (model,)
+    with trusting((tmp_path / "other",)), pytest.raises(ModelError, match="outside the trusted folders"):
+        find_models(plan)
 
 
 def test_check_without_models_opens_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """Maps that itk-elastix runs: alone and in chains with native ones, without the wheel, and when they fail."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,16 @@ def test_a_foreign_optimiser_runs_in_itk_elastix(case: Path, tmp_path: Path, cap
         "evaluation.json", "landmarks.csv",
     }  # fmt: skip
     assert "Final metric value" in (out / "elastix.log").read_text()
+
+
+def test_no_code_of_the_output_folder_runs(case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in ("json", "itk", "resource"):
+        (out / f"{name}.py").write_text(f"open({str(tmp_path / 'mark')!r}, 'w').close()\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", *os.environ.get("PYTHONPATH", "").split(os.pathsep)]))
+    assert _register(case, out, _map(tmp_path, "shift.txt")) == 0
+    assert not (tmp_path / "mark").exists()
 
 
 def test_native_foreign_and_native_stages_feed_each_other(case: Path, tmp_path: Path) -> None:

@@ -46,7 +46,8 @@ def register(
     seeds: int = 1,
     deterministic: bool = False,
     data_folder: str | PathLike[str] | None = None,
-    trusted_models: Sequence[str | PathLike[str]] = (),
+    trusted_models: Sequence[str | PathLike[str]] | None = None,
+    allow_outside: bool = False,
     evaluation: bool = True,
     callback: Callback | None = None,
     progress: bool = False,
@@ -89,7 +90,9 @@ def register(
     data_folder
         What stands for /Data in a map's model paths; None = the working directory.
     trusted_models
-        The only folders that models may come from; none = any.
+        The only folders that models may come from; None = what $ELASTIX_IMPACT_TRUSTED_MODELS says, else any.
+    allow_outside
+        Whether values of the maps may name places outside `out`.
     evaluation
         Whether the result is measured.
     callback
@@ -153,7 +156,8 @@ def register(
             seeds=seeds,
             deterministic=deterministic,
             data_folder=_data_folder(data_folder, given if parameters is None else Path.cwd()),
-            trusted_models=tuple(Path(one) for one in trusted_models),
+            allow_outside=allow_outside,
+            trusted_models=None if trusted_models is None else tuple(Path(one) for one in trusted_models),
             resume=resume,
             checkpoint_every=0.0 if is_temporary else checkpoint_every,
             evaluation=evaluation,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from elastix_impact.io.json_text import json_text
 
 from .check_text import effective_table, explanation, level_table, unknown_name
-from .common import add_trust_option, trusted_models
+from .common import add_model_limits, add_trust_option, model_limits, trusted_models
 from .failures import BAD_INPUT
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder that stands for /Data in model paths")
     add_trust_option(parser)
+    add_model_limits(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.set_defaults(run=run_check, check_parser=parser)
 
@@ -80,10 +81,12 @@ def _with_models(raw: "RawParameterMap", resolution: "Resolution", arguments: ar
     from dataclasses import replace
 
     from elastix_impact.diagnosis.check_models import check_models
+    from elastix_impact.zoo.trust import trusting
 
     if resolution.plan is None:
         return resolution
-    found = check_models(raw, resolution.plan, data_folder=arguments.data, trusted=trusted_models(arguments))
+    with trusting(trusted_models(arguments)):
+        found = check_models(raw, resolution.plan, data_folder=arguments.data, limits=model_limits(arguments))
     return replace(resolution, problems=(*resolution.problems, *found))
 
 

@@ -6,22 +6,25 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .failures import FAILED, say, say_end, say_note, say_warning
+from .failures import BAD_INPUT, FAILED, say, say_end, say_note, say_warning
 from .report import add_report
 from .time_limit import duration, time_limit
+from .watchdog import ending_after
 
 if TYPE_CHECKING:
     from elastix_impact.runs.case import Case
     from elastix_impact.runs.record import RunRecord
     from elastix_impact.staging.folder import RunFolder
+    from elastix_impact.zoo.apart import Limits
 
 
-TRUSTED_MODELS = "ELASTIX_IMPACT_TRUSTED_MODELS"
-"""Environment variable: folders that models may come from, separated as in PATH."""
+MODEL_SECONDS = 600
+"""How long a model may take while it is tried out."""
 
 _PER_LEVEL = re.compile(r"\.R\d+\.|/")
 
@@ -57,6 +60,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help="stop with a checkpoint and exit code 3 after this time, e.g. 55m or 1h30m; --resume continues",
     )  # fmt: skip
     add_trust_option(parser)
+    add_model_limits(parser)
     parser.add_argument(
         "--no-evaluation", dest="evaluation", action="store_false", help="do not measure the result (saves its time)"
     )
@@ -95,16 +99,39 @@ def add_trust_option(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="DIR",
         help="load models from this folder only; a TorchScript file is a program (again: a further folder; "
-        f"default: ${TRUSTED_MODELS}, else any)",
+        "default: $ELASTIX_IMPACT_TRUSTED_MODELS, else any; set and empty: none)",
     )
 
 
-def trusted_models(arguments: argparse.Namespace | None = None) -> tuple[Path, ...]:
-    """The folders that models may come from, none = any."""
-    named: list[Path] | None = None if arguments is None else arguments.trusted_models
-    if named is not None:
-        return tuple(named)
-    return tuple(Path(one) for one in os.environ.get(TRUSTED_MODELS, "").split(os.pathsep) if one)
+def trusted_models(arguments: argparse.Namespace) -> tuple[Path, ...] | None:
+    """The folders that models may come from; None = what the environment says."""
+    named: list[Path] | None = arguments.trusted_models
+    return None if named is None else tuple(named)
+
+
+def model_trial(seconds: float = MODEL_SECONDS, code: int = BAD_INPUT) -> AbstractContextManager[None]:
+    """What ends this process if models that are tried before a run take longer."""
+    return ending_after(
+        seconds,
+        f"the models did not come to an end within {seconds:g} s on two small images. `elastix-impact models verify` "
+        "tells which one does not; --model-timeout gives a slow one more time",
+        code,
+    )
+
+
+def add_model_limits(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says how long a model may take while it is looked into."""
+    parser.add_argument(
+        "--model-timeout", type=duration, default=MODEL_SECONDS, metavar="TIME",
+        help="end the process that tries a model out after this time, e.g. 90 or 10m (default: 10m)",
+    )  # fmt: skip
+
+
+def model_limits(arguments: argparse.Namespace) -> "Limits":
+    """What a model may take while it is looked into."""
+    from elastix_impact.zoo.apart import Limits
+
+    return Limits(seconds=arguments.model_timeout)
 
 
 def positive(text: str) -> int:
@@ -162,6 +189,7 @@ def run_and_report(
             on_warning=say_warning,
             on_note=None if form == "none" else say_note,
             folder=folder,
+            trial=model_trial(arguments.model_timeout),
         )
     say_end(status=record.status, out=record.out, seconds=record.seconds["total"])
     if arguments.report:

@@ -7,12 +7,13 @@ Arguments are read in pairs; a key given twice counts once; unknown keys are pas
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from elastix_impact import __version__
 
-from .common import exit_code, trusted_models
-from .failures import say, say_warning
+from .common import exit_code, model_trial
+from .failures import FAILED, say, say_warning
 from .paired_arguments import ELASTIX_VERSION, INDEXED, PairedArguments, Program, run_with_pairs, thread_count
 
 NO_MAP = 255
@@ -41,6 +42,8 @@ Optional:
   -loglevel off, error, warning or info (default)
   -priority accepted for compatibility, has no effect
   -threads  number of CPU threads
+  --allow-outside
+            let ResultImageName and ImpactFeatureMapOutputDirectory of the parameter file name places outside -out
 
 Exit codes: 0 done, 1 failed, 254 no -out or its directory is missing, 255 no -p.
 """
@@ -48,6 +51,9 @@ Exit codes: 0 done, 1 failed, 254 no -out or its directory is missing, 255 no -p
 KEYS = (
     "-f", "-m", "-out", "-p", "-fMask", "-mMask", "-fp", "-mp", "-t0", "-loglevel", "-priority", "-threads",
 )  # fmt: skip
+
+ALLOW_OUTSIDE = "--allow-outside"
+"""Ours; it stands alone, all others in pairs."""
 
 PROGRAM = Program("elastix", HELP, KEYS)
 
@@ -59,7 +65,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def run_elastix(words: Sequence[str]) -> int:
     """Do what elastix does with these arguments; returns elastix's exit code."""
-    return run_with_pairs(PROGRAM, words, _find_missing, _register)
+    allow = ALLOW_OUTSIDE in words
+    pairs = [word for word in words if word != ALLOW_OUTSIDE]
+    return run_with_pairs(PROGRAM, pairs, _find_missing, partial(_register, allow_outside=allow))
 
 
 def _find_missing(arguments: PairedArguments) -> int:
@@ -69,7 +77,7 @@ def _find_missing(arguments: PairedArguments) -> int:
     return NO_MAP
 
 
-def _register(arguments: PairedArguments, words: Sequence[str]) -> int:
+def _register(arguments: PairedArguments, words: Sequence[str], *, allow_outside: bool) -> int:
     from elastix_impact.errors import InputError
     from elastix_impact.runs.case import Case
     from elastix_impact.runs.run_case import run_case
@@ -99,10 +107,13 @@ def _register(arguments: PairedArguments, words: Sequence[str]) -> int:
         initial_transform=arguments.path("-t0"),
         threads=thread_count(arguments.values.get("-threads")),
         create_out=False,
+        allow_outside=allow_outside,
         carry=False,
         strict_gpu=True,
-        trusted_models=trusted_models(),
         log_level=level,
     )
-    record = run_case(case, command=("elastix-impact", "elastix", *words), log_echo=sys.stdout, on_warning=say_warning)
+    record = run_case(
+        case, command=("elastix-impact", "elastix", *words), log_echo=sys.stdout, on_warning=say_warning,
+        trial=model_trial(code=FAILED),
+    )  # fmt: skip
     return exit_code(record)

@@ -13,6 +13,8 @@ from types import FrameType
 from elastix_impact.errors import ElastixImpactError
 from elastix_impact.io.json_text import write_event
 
+from .watchdog import answered, ending_unanswered
+
 BAD_INPUT = 2
 FAILED = 1
 OUT_OF_TIME = 3
@@ -56,9 +58,14 @@ def exit_codes(*, debug: bool, bad_input: int = BAD_INPUT) -> Iterator[Outcome]:
     """
     outcome = Outcome()
     _as_json.set(False)
-    previous = {number: signal.signal(number, handler) for number, handler in _HANDLERS.items()}
+    previous = {
+        number: signal.signal(number, handler)
+        for number, handler in _HANDLERS.items()
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
-        yield outcome
+        with ending_unanswered(_CODES):
+            yield outcome
     except SystemExit as end:
         outcome.code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException as error:
@@ -140,18 +147,34 @@ def _say(event: str, line: str, text: str) -> None:
     sys.stderr.flush()
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    del frame
+    answered(number)
+    raise KeyboardInterrupt
+
+
 def _terminate(number: int, frame: FrameType | None) -> None:
-    del number, frame
+    del frame
+    answered(number)
     raise Terminated
 
 
 def _end_soon(number: int, frame: FrameType | None) -> None:
-    del number, frame
+    del frame
+    answered(number)
     raise TimeLimitReached("SIGUSR1 said that the time is nearly over")
 
 
 _HANDLERS = {
+    signal.SIGINT: _interrupt,
     signal.SIGTERM: _terminate,
     **({signal.SIGUSR1: _end_soon} if hasattr(signal, "SIGUSR1") else {}),
 }
 """What schedulers send: at the end of a job's time, and, where they are asked to, a while before."""
+
+_CODES = {
+    signal.SIGINT: SIGNAL_BASE + signal.SIGINT,
+    signal.SIGTERM: SIGNAL_BASE + signal.SIGTERM,
+    **{getattr(signal, name): OUT_OF_TIME for name in ("SIGUSR1", "SIGALRM") if hasattr(signal, name)},
+}
+"""Exit codes by signal, where none of the handlers comes to its turn."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from elastix_impact.io.json_text import json_text
 
-from .failures import say
+from .failures import say_note
 
 if TYPE_CHECKING:
     from elastix_impact.zoo.catalog import CatalogEntry
@@ -25,7 +25,11 @@ def add_actions(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     download.add_argument(
         "--to", type=Path, default=Path("Models"), metavar="DIR", help="folder of the models (default: Models)"
     )
-    download.add_argument("--revision", metavar="REV", help="branch, tag or commit of the repository (default: main)")
+    download.add_argument(
+        "--revision",
+        metavar="REV",
+        help="branch, tag or commit of the repository (default: the commit of the folder's other files, else main)",
+    )
     download.add_argument(
         "--accept-changes", action="store_true", help="take a file that differs from the one fetched before"
     )
@@ -35,8 +39,9 @@ def add_actions(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 _DOWNLOAD = (
     "Fetches models from Hugging Face (HF_TOKEN, HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE hold) and writes what came, with "
-    "its SHA-256, into models.lock.json. MIND models are made from code, without a download. Nothing is loaded: a "
-    "TorchScript file is a program, use it if you trust its authors."
+    "its commit and SHA-256, into models.lock.json: later downloads are of that commit, other bytes are refused and "
+    "removed, and what no hash is known of is said to be not verified. MIND models are made from code, without a "
+    "download. Nothing is loaded: a TorchScript file is a program, use it if you trust its authors."
 )
 
 
@@ -97,16 +102,16 @@ def run_download(arguments: argparse.Namespace) -> int:
     """Fetch and say what came, on stderr while it goes on, on stdout at the end; exit code 0."""
     from dataclasses import asdict
 
-    from elastix_impact.zoo.fetch import DEFAULT_REVISION, fetch_models
+    from elastix_impact.zoo.fetch import fetch_models
 
     entries = chosen(arguments.names)
     made: list[dict[str, Any]] = [_made(entry, arguments.to) for entry in entries if entry.made_here]
     fetched = fetch_models(
         [entry for entry in entries if not entry.made_here],
         arguments.to,
-        revision=arguments.revision or DEFAULT_REVISION,
+        revision=arguments.revision,
         accept_changes=arguments.accept_changes,
-        report=say,
+        report=say_note,
     )
     files = [*made, *(asdict(model) for model in fetched)]
     sys.stdout.write(json_text(files) if arguments.json else "".join(f"{file['path']}\n" for file in files))
@@ -120,5 +125,5 @@ def _made(entry: "CatalogEntry", folder: Path) -> dict[str, Any]:
     settings = mind_settings(Path(entry.name).name)
     assert settings is not None
     path = export_mind(folder / entry.name, *settings)
-    say(f"{path}: made from code")
+    say_note(f"{path}: made from code")
     return {"name": entry.name, "path": str(path), "made_from_code": True}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from elastix_impact.io.json_text import json_text
 
+from .common import add_model_limits, add_trust_option, model_limits, trusted_models
 from .failures import BAD_INPUT, say_warning
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from elastix_impact.zoo.verify import ModeVerdict, Verification
 
 WHAT_LOADING_MEANS = (
-    "a TorchScript file is a program: loading it runs code from the file in this process. "
+    "a TorchScript file is a program: loading it runs code from the file, in a process of its own, with your "
+    "rights. "
     "Use files whose source you trust"
 )
 
@@ -42,6 +44,8 @@ def add_actions(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     ):
         parser = actions.add_parser(name, help=words, description=description)
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="TorchScript files (.pt)")
+        add_trust_option(parser)
+        add_model_limits(parser)
         parser.add_argument("--json", action="store_true", help="print JSON instead of text")
         parser.set_defaults(run=run)
 
@@ -50,10 +54,12 @@ def run_inspect(arguments: argparse.Namespace) -> int:
     """Print a table per file (or JSON) on stdout; exit code 0."""
     from dataclasses import asdict
 
-    from elastix_impact.zoo.inspect import inspect_model
+    from elastix_impact.zoo.apart import inspect_apart
+    from elastix_impact.zoo.trust import trusting
 
     say_warning(WHAT_LOADING_MEANS)
-    reports = [inspect_model(path) for path in arguments.files]
+    with trusting(trusted_models(arguments)):
+        reports = [inspect_apart(path, model_limits(arguments)) for path in arguments.files]
     if arguments.json:
         sys.stdout.write(json_text([asdict(report) for report in reports]))
     else:
@@ -63,10 +69,12 @@ def run_inspect(arguments: argparse.Namespace) -> int:
 
 def run_verify(arguments: argparse.Namespace) -> int:
     """Print the verdicts (or JSON) on stdout; exit code 0, or 2 if a model is fit for no mode."""
-    from elastix_impact.zoo.verify import verify_model
+    from elastix_impact.zoo.apart import verify_apart
+    from elastix_impact.zoo.trust import trusting
 
     say_warning(WHAT_LOADING_MEANS)
-    found = [verify_model(path) for path in arguments.files]
+    with trusting(trusted_models(arguments)):
+        found = [verify_apart(path, model_limits(arguments)) for path in arguments.files]
     if arguments.json:
         sys.stdout.write(json_text([_verdict_json(one) for one in found]))
     else:

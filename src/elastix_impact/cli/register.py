@@ -65,6 +65,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="where to start: elastix (.txt, .toml) or ITK (.tfm, .h5)",
     )
     add("--data", type=Path, metavar="DIR", help="folder that stands for /Data in the map's model paths")
+    add(
+        "--allow-outside", action="store_true",
+        help="let values of the map (ResultImageName, ImpactFeatureMapOutputDirectory) name places outside DIR",
+    )  # fmt: skip
     add_run_options(parser)
     parser.set_defaults(run=run_register, register_parser=parser)
 
@@ -99,6 +103,7 @@ def _case(arguments: argparse.Namespace, maps: tuple[Path, ...]) -> "Case":
         initial_transform=arguments.initial_transform,
         device=arguments.device or (None if arguments.map else "auto"),
         data_folder=arguments.data or (None if arguments.map else _where_models_are()),
+        allow_outside=arguments.allow_outside,
     )
 
 

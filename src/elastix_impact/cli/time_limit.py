@@ -10,6 +10,7 @@ from types import FrameType
 from elastix_impact.errors import InputError
 
 from .failures import TimeLimitReached
+from .watchdog import answered
 
 _UNITS = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?")
 _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)")
@@ -41,7 +42,8 @@ def time_limit(seconds: int | None) -> Iterator[None]:
         raise InputError("--time-limit does not work on this system, which has no alarm signal", where="command line")
 
     def ring(number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
+        answered(number)
         raise TimeLimitReached(f"The time limit of {seconds} s was reached")
 
     previous = signal.signal(signal.SIGALRM, ring)

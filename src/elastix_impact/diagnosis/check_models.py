@@ -9,8 +9,9 @@ from elastix_impact.parameters.metric_plan import ImpactPlan, ModelPlan
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.parameters.problems import Problem, Severity
 from elastix_impact.parameters.raw import RawParameterMap
+from elastix_impact.zoo.apart import USUAL_LIMITS, Limits, inspect_apart
 from elastix_impact.zoo.find import find_model
-from elastix_impact.zoo.inspect import ModelReport, inspect_model
+from elastix_impact.zoo.inspect import ModelReport
 from elastix_impact.zoo.verify import LARGEST_ERROR, suggested_patch, useful_patch
 
 MUCH_LARGER = 1.5
@@ -20,7 +21,7 @@ SLACK = 4
 
 
 def check_models(
-    raw: RawParameterMap, plan: RegistrationPlan, *, data_folder: Path | None, trusted: tuple[Path, ...] = ()
+    raw: RawParameterMap, plan: RegistrationPlan, *, data_folder: Path | None, limits: Limits = USUAL_LIMITS
 ) -> tuple[Problem, ...]:
     """What speaks against the models of a map, each problem once however many levels have it.
 
@@ -30,8 +31,10 @@ def check_models(
         The map as written: for line numbers.
     plan
         What it resolves to.
-    data_folder, trusted
+    data_folder
         See `find_model`.
+    limits
+        What each model may take while it is looked into.
     """
     found: dict[tuple[str, str], Problem] = {}
     reports: dict[Path, ModelReport] = {}
@@ -42,7 +45,7 @@ def check_models(
             for side, models in (("Fixed", metric.fixed_models), ("Moving", metric.moving_models)):
                 for model in models:
                     place = _Place(raw, number, side)
-                    for problem in _problems_of(model, metric, place, reports, data_folder, trusted):
+                    for problem in _problems_of(model, metric, place, reports, data_folder, limits):
                         found.setdefault((problem.parameter.rstrip("0123456789"), problem.message), problem)
     return tuple(found.values())
 
@@ -68,7 +71,7 @@ def _problems_of(
     place: _Place,
     reports: dict[Path, ModelReport],
     data_folder: Path | None,
-    trusted: tuple[Path, ...],
+    limits: Limits,
 ) -> Iterator[Problem]:
     try:
         path = find_model(
@@ -76,10 +79,9 @@ def _problems_of(
             map_folder=place.map_folder,
             data_folder=data_folder,
             dimension=model.dimension,
-            trusted=trusted,
         )
         if path not in reports:
-            reports[path] = inspect_model(path)
+            reports[path] = inspect_apart(path, limits)
     except ModelError as error:
         remedy = ". ".join(part for part in (error.expected and f"Expected: {error.expected}", error.remedy) if part)
         yield place.problem("error", "ModelsPath", f"{error.where}: {error.what}", remedy)

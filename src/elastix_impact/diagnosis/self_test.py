@@ -13,6 +13,7 @@ from elastix_impact.parameters.text import parse_parameter_text
 from elastix_impact.registration.register import register
 from elastix_impact.runs.device import choose_threads, torch_settings
 from elastix_impact.zoo.export.mind import export_mind
+from elastix_impact.zoo.trust import trusting
 
 GRID = Grid.axis_aligned((32, 32, 32), (4.0, 4.0, 4.0), (-62.0, -62.0, -62.0))
 SHIFT = (6.0, -5.0, 4.0)
@@ -51,7 +52,7 @@ def try_device(device: torch.device, folder: Path) -> tuple[float, float]:
     points, shift = GRID.world_points(), torch.tensor([SHIFT], dtype=torch.float64)
     fixed, moving = (Image(_texture(at).float().reshape(GRID.shape), GRID) for at in (points, points - shift))
     plan = replace(plan_or_raise(parse_parameter_text(MAP, "self-test"), dimension=3), random_seed=1)
-    with torch_settings(choose_threads(None), device):
+    with torch_settings(choose_threads(None), device), trusting((folder,)):
         result = register(plan, fixed, moving, find_model=lambda *_: model, device=device)
     origin = torch.zeros(1, 3, dtype=torch.float64)
     return float(shift.norm()), float((result.transform.map_points(origin) - shift).norm())

@@ -4,13 +4,13 @@ import importlib.util
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import final
 
+from elastix_impact.child_process import NEUTRAL_FOLDER, child_environment, python_command
 from elastix_impact.errors import InputError, RegistrationFailedError
 
 from .janitor import ClearedFolder
@@ -89,12 +89,14 @@ def run_itk_elastix(request: Request, folder: ClearedFolder, on_log: Callable[[s
     path = output / "request.json"
     path.write_text(json.dumps(asdict(request)), encoding="utf-8")
     last_error = ""
-    command = [sys.executable, "-m", _PROCESS, str(path)]
     with (
         (output / _ERROR_NAME).open("wb") as errors,
-        subprocess.Popen(command, cwd=request.folder, stdout=subprocess.DEVNULL, stderr=errors) as process,
+        subprocess.Popen(
+            python_command(_PROCESS, str(path)), cwd=NEUTRAL_FOLDER, env=child_environment(),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+        ) as process,
         folder.worked_in_by(process.pid),
-    ):
+    ):  # fmt: skip
         try:
             for line in _lines_while(process, output / LOG_NAME):
                 last_error = _error_in(line) or last_error

@@ -6,10 +6,12 @@ several seconds.
 
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from elastix_impact.child_process import end_with_parent
 from elastix_impact.io.itk_elastix import LOG_NAME, Request
 
 
@@ -27,6 +29,7 @@ def main(arguments: list[str]) -> int:
         registration.SetLogToConsole(False)
         registration.SetLogToFile(True)
         registration.SetLogFileName(LOG_NAME)
+        os.chdir(request.folder)
         registration.UpdateLargestPossibleRegion()
     except RuntimeError as error:
         sys.stderr.write(f"{error}\n")
@@ -69,4 +72,5 @@ def _set_optional(registration: Any, request: Request) -> None:
 
 
 if __name__ == "__main__":
+    end_with_parent()
     sys.exit(main(sys.argv[1:]))

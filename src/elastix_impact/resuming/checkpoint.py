@@ -18,6 +18,7 @@ from elastix_impact.io.atomic import output_errors, written_whole
 from elastix_impact.registration.encoding import decode, encode
 from elastix_impact.registration.state import RegistrationState
 from elastix_impact.transforms.base import AbstractTransform
+from elastix_impact.zoo.packing import check_packing_of
 
 from .fingerprint import Fingerprint, differences
 
@@ -174,6 +175,7 @@ class Checkpoint:
 
 
 def _load(path: Path) -> dict[str, Any]:
+    check_packing_of(path)
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         if saved["format"] != FORMAT:

@@ -27,7 +27,9 @@ class Case:
     data_folder
         Where paths below ``/Data`` in a map are looked up if they do not exist.
     trusted_models
-        Folders that models may be loaded from, see `find_model`; none = any.
+        Folders that models may be loaded from, see `zoo.trust`; None = what the environment says.
+    allow_outside
+        Whether values of the maps may name places outside `out`: not where the maps came with somebody's data.
     deterministic
         Whether a GPU uses deterministic algorithms; a CPU always does.
     strict_gpu
@@ -64,7 +66,8 @@ class Case:
     seeds: int = 1
     repetition: int = 0
     data_folder: Path | None = None
-    trusted_models: tuple[Path, ...] = ()
+    trusted_models: tuple[Path, ...] | None = None
+    allow_outside: bool = False
     create_out: bool = True
     deterministic: bool = False
     strict_gpu: bool = False

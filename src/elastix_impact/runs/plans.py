@@ -16,6 +16,7 @@ from elastix_impact.parameters.reader import EffectiveValue
 from elastix_impact.parameters.resolve import resolve
 from elastix_impact.parameters.text import read_parameter_maps
 from elastix_impact.zoo.find import find_model
+from elastix_impact.zoo.trial import try_model
 
 SEEDS = 2**32
 """How many there are; the one after the last is 0."""
@@ -67,14 +68,8 @@ class CasePlan:
         return {name for name in named if name}
 
 
-def plan_case(
-    maps: tuple[Path, ...],
-    seed: int | None,
-    data_folder: Path | None,
-    trusted_models: tuple[Path, ...] = (),
-    repetition: int = 0,
-) -> CasePlan:
-    """Read and resolve all maps; `data_folder` and `trusted_models` are for `find_model`, for `repetition` see `Case`.
+def plan_case(maps: tuple[Path, ...], seed: int | None, data_folder: Path | None, repetition: int = 0) -> CasePlan:
+    """Read and resolve all maps; `data_folder` is for `find_model`, for `repetition` see `Case`.
 
     Raises
     ------
@@ -99,7 +94,7 @@ def plan_case(
             text = f"{stage.source}: handed on to itk-elastix {version}, because {because} does not run natively"
             warnings.warn(text, InputWarning, stacklevel=2)
     hints = tuple(str(problem) for problem in problems if problem.severity == "hint")
-    finders = tuple(_finder(Path(one.source).parent, data_folder, trusted_models) for one in raw)
+    finders = tuple(_finder(Path(one.source).parent, data_folder) for one in raw)
     return CasePlan(raw, stages, finders, hints, seed, repetition, effective)
 
 
@@ -162,13 +157,8 @@ def _with_seed(plan: StagePlan, seed: int | None, repetition: int) -> StagePlan:
     return replace(plan, output=replace(plan.output, write_result_image=False, write_final_transform=True))
 
 
-def _finder(map_folder: Path, data_folder: Path | None, trusted: tuple[Path, ...]) -> FindModel:
-    def find(path_in_map: str, dimension: int) -> Path:
-        return find_model(
-            path_in_map, map_folder=map_folder, data_folder=data_folder, dimension=dimension, trusted=trusted
-        )
-
-    return find
+def _finder(map_folder: Path, data_folder: Path | None) -> FindModel:
+    return lambda path, dimension: find_model(path, map_folder=map_folder, data_folder=data_folder, dimension=dimension)
 
 
 def find_models(plan: CasePlan) -> tuple[Path, ...]:
@@ -193,3 +183,25 @@ def find_models(plan: CasePlan) -> tuple[Path, ...]:
         what = first.what if not others else f"{first.what}; missing too: {', '.join(list(missing)[1:])}"
         raise ModelError(what, where=first.where, expected=first.expected, remedy=first.remedy)
     return tuple(found)
+
+
+def try_models(plan: CasePlan) -> None:
+    """Try every model of every stage, each way of using it once, so that no stage runs before one that can't.
+
+    Raises
+    ------
+    ModelError
+        See `try_model`.
+    """
+    uses: dict[tuple[Path, int, int, tuple[bool, ...], tuple[int, ...] | None], None] = {}
+    for stage, find in zip(plan.stages, plan.finders):
+        for level in () if isinstance(stage, HandedOnPlan) else stage.levels:
+            for metric in level.impact_metrics:
+                for model in (*metric.fixed_models, *metric.moving_models):
+                    side = model.patch_size[: model.dimension]
+                    patch = side if metric.mode == "Jacobian" and all(side) else None
+                    uses[
+                        find(model.path, model.dimension), model.dimension, model.channels, model.layers_mask, patch
+                    ] = None
+    for path, dimension, channels, layers_mask, patch in uses:
+        try_model(path, dimension=dimension, channels=channels, layers_mask=layers_mask, patch_size=patch)

@@ -1,9 +1,9 @@
 """A case end to end: files in, a run folder out. The command line, the container and batches all come through here."""
 
-import contextlib
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TextIO
 
@@ -19,13 +19,15 @@ from elastix_impact.resuming.checkpoint import Checkpoint
 from elastix_impact.resuming.fingerprint import fingerprint
 from elastix_impact.staging.earlier import refuse_inputs
 from elastix_impact.staging.folder import RunFolder
+from elastix_impact.staging.outside import check_inside
 from elastix_impact.staging.staged import staged
+from elastix_impact.zoo.trust import trusting
 
 from .case import Case
 from .device import choose_device, choose_threads
 from .inputs import CaseInputs, read_inputs
 from .measures import RunMeasures
-from .plans import CasePlan, find_models, plan_case, resolve_for
+from .plans import CasePlan, find_models, plan_case, resolve_for, try_models
 from .record import RunRecord
 from .recording import noted, recorded, run_header, told
 from .run_stages import StageRunner
@@ -42,6 +44,7 @@ def run_case(
     on_warning: Callable[[str], None] | None = None,
     on_note: Callable[[str], None] | None = None,
     folder: RunFolder | None = None,
+    trial: AbstractContextManager[None] | None = None,
 ) -> RunRecord:
     """Run a case: check, read, register stage after stage, write, evaluate, compare seeds.
 
@@ -61,6 +64,8 @@ def run_case(
         Called with a line when the case begins again with a further seed; observers do not watch that.
     folder
         That of `work_folder`, if the caller has put something there; None = it is made here.
+    trial
+        Entered while the models are tried before the first stage; None = nothing.
 
     Returns
     -------
@@ -75,40 +80,42 @@ def run_case(
         the folder is open, `elastix.log` and `registration.json` say what happened, whatever happens.
     """
     record = RunRecord(out=case.out, command=tuple(command), warnings=list(earlier_warnings))
-    with collecting_warnings(record.warnings, on_warning):
-        plan = plan_case(case.maps, case.seed, case.data_folder, case.trusted_models, case.repetition)
-        devices = [_device(case, stage) for stage in plan.stages]
-        models = find_models(plan)
-        files = _files_read(case, plan, models)
-        refuse_inputs(
-            case.out, len(plan.stages), plan.result_names, plan.feature_folders, [*files.values(), *case.maps]
-        )
-    with (
-        contextlib.nullcontext(folder)
-        if folder is not None
-        else work_folder(case.out, create=case.create_out, resume=case.resume) as folder
-    ):
-        record.out, record.files = folder.target, folder.files
-        record.threads, record.deterministic = choose_threads(case.threads), case.deterministic
-        with recorded(record, folder, case, plan, log_echo) as log:
-            log.info(run_header(case, plan, record))
-            with collecting_warnings(record.warnings, told(log, on_warning)):
-                inputs = read_inputs(case, plan.stages)
-                record.inputs = inputs.facts()
-                record.files_read = [{"role": role, **file_facts(path.absolute())} for role, path in files.items()]
-                plan = resolve_for(plan, inputs.fixed.grid.dimension)
-                checkpoint = _checkpoint(case, plan, inputs, models, devices, folder, record)
-                measures = RunMeasures(inputs, record, folder, log, observers, wanted=case.evaluation)
-                stages = StageRunner(plan, devices, inputs, folder, log, record, observers, checkpoint, measures)
-                stages.run()
-                if case.seeds > 1:
-                    seeds = FurtherSeeds(case, plan, folder, _run_again(command), noted(log, on_note))
-                    seeds.compare(inputs, record, stages.transform)
-                checkpoint.remove()
+    with trusting(case.trusted_models):
+        with collecting_warnings(record.warnings, on_warning):
+            plan = plan_case(case.maps, case.seed, case.data_folder, case.repetition)
+            devices = [_device(case, stage) for stage in plan.stages]
+            models = find_models(plan)
+            files = _files_read(case, plan, models)
+            refuse_inputs(
+                case.out, len(plan.stages), plan.result_names, plan.feature_folders, [*files.values(), *case.maps]
+            )
+            if not case.allow_outside:
+                check_inside(plan.raw, plan.stages, case.out)
+        opened = nullcontext(folder) if folder else work_folder(case.out, create=case.create_out, resume=case.resume)
+        with opened as folder:
+            record.out, record.files = folder.target, folder.files
+            record.threads, record.deterministic = choose_threads(case.threads), case.deterministic
+            with recorded(record, folder, case, plan, log_echo) as log:
+                log.info(run_header(case, plan, record))
+                with collecting_warnings(record.warnings, told(log, on_warning)):
+                    inputs = read_inputs(case, plan.stages)
+                    record.inputs = inputs.facts()
+                    record.files_read = [{"role": role, **file_facts(path.absolute())} for role, path in files.items()]
+                    plan = resolve_for(plan, inputs.fixed.grid.dimension)
+                    with trial or nullcontext():
+                        try_models(plan)
+                    checkpoint = _checkpoint(case, plan, inputs, models, devices, folder, record)
+                    measures = RunMeasures(inputs, record, folder, log, observers, wanted=case.evaluation)
+                    stages = StageRunner(plan, devices, inputs, folder, log, record, observers, checkpoint, measures)
+                    stages.run()
+                    if case.seeds > 1:
+                        seeds = FurtherSeeds(case, plan, folder, _run_again(command), noted(log, on_note))
+                        seeds.compare(inputs, record, stages.transform)
+                    checkpoint.remove()
     return record
 
 
-def work_folder(out: Path, *, create: bool, resume: bool) -> contextlib.AbstractContextManager[RunFolder]:
+def work_folder(out: Path, *, create: bool, resume: bool) -> AbstractContextManager[RunFolder]:
     """The folder that a case into `out` works in, under the lock of `out`; see `staged`."""
     return staged(out, create=create, continues=CHECKPOINT if resume else None)
 

@@ -1,7 +1,6 @@
 """One parameter map at work on one case, and what it leaves in the run's folder."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import final
 
 import torch
@@ -76,7 +75,7 @@ class Stage:
         """Write `result.<i><infix>.<fmt>` from its values on the fixed image's voxels."""
         output = self.plan.output
         name = f"{output.result_image_name}.{self.number}{infix}.{output.result_image_format}"
-        self.write_image(self.folder.path / name, values, self.inputs.fixed.grid, output.result_image_pixel_type)
+        self.write_image(name, values, self.inputs.fixed.grid, output.result_image_pixel_type)
 
     def write_final(self, current: AbstractTransform) -> str | None:
         """Write what the map asks for at the end; returns the transform file's name, or None if it asks for none."""
@@ -94,16 +93,16 @@ class Stage:
         for role, image, steps in (("Fixed", self.inputs.fixed, fixed), ("Moving", self.inputs.moving, moving)):
             smooth = pyramid_image(image, steps)
             name = f"{role}ImagePyramid0.{self.number}.R{level}.{self.plan.output.result_image_format}"
-            self.write_image(self.folder.path / name, smooth.data, smooth.grid, "float")
+            self.write_image(name, smooth.data, smooth.grid, "float")
 
     def write_feature_map(self, directory: str, name: str, features: Tensor, grid: Grid) -> None:
         """Write a feature map (C, *spatial) as `<directory>/<name>.mha`; a relative directory is below the run's."""
-        path = self.folder.path / directory / f"{name}.mha"
+        self.write_image(f"{directory}/{name}.mha", features, grid, "float")
+
+    def write_image(self, name: str, data: Tensor, grid: Grid, pixel_type: str) -> None:
+        """Write an image, compressed if the map asks for it, and the folders in its name."""
+        path = self.folder.place(name)
         with output_errors(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
-        self.write_image(path, features, grid, "float")
-
-    def write_image(self, path: Path, data: Tensor, grid: Grid, pixel_type: str) -> None:
-        """Write an image, compressed if the map asks for it."""
         write_image(path, data, grid, pixel_type=pixel_type, compress=self.plan.output.compress_result_image)
         self.folder.note(path)

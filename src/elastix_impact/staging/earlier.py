@@ -1,5 +1,6 @@
 """What an earlier run left in a folder, and what the next one would take the place of."""
 
+import glob
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -42,7 +43,7 @@ def is_complete(folder: Path) -> bool:
     return record_of(folder).get("complete") is True
 
 
-def result_files(folder: Path, stages: int, result_names: Iterable[str], folders: Iterable[str] = ()) -> list[str]:
+def result_files(folder: Path, stages: int, result_names: Iterable[str]) -> list[str]:
     """Names of the files in a folder that go when a run puts its result there; files of others are none of them.
 
     They are those that the record there lists, those under the names that a run of so many stages may write, and those
@@ -52,12 +53,8 @@ def result_files(folder: Path, stages: int, result_names: Iterable[str], folders
     ----------
     result_names
         First parts of the names of result images.
-    folders
-        Below `folder`, into which the run writes feature maps.
     """
     found = dict.fromkeys([*_recorded(folder), *_by_pattern(folder, stages, tuple(result_names))])
-    for below in folders:
-        found |= dict.fromkeys(_names(folder, (folder / below).glob("*.mha")))
     for seed in sorted((folder / SEEDS_FOLDER).glob("[0-9]*")):
         if (seed / RECORD).is_file():
             found |= dict.fromkeys(f"{SEEDS_FOLDER}/{seed.name}/{name}" for name in result_files(seed, stages, ()))
@@ -76,10 +73,22 @@ def aside_files(folder: Path, keep: Iterable[Path]) -> list[str]:
 def refuse_inputs(
     folder: Path, stages: int, result_names: Iterable[str], folders: Iterable[str], inputs: Iterable[Path]
 ) -> None:
-    """Refuse a run whose result would take the place of a file that it reads (`result_files`); raises OutputError."""
+    """Refuse a run whose result would take the place of a file that it reads; raises OutputError.
+
+    For `result_names` see `result_files`; `folders` are those that feature maps go to.
+    """
     if folder.is_dir():
-        names = result_files(folder, stages, result_names, folders)
-        refuse_overwriting((folder / name for name in names), inputs)
+        names = result_files(folder, stages, result_names)
+        elsewhere = _elsewhere(folder, result_names, folders)
+        refuse_overwriting([*(folder / name for name in names), *elsewhere], inputs)
+
+
+def _elsewhere(folder: Path, result_names: Iterable[str], folders: Iterable[str]) -> Iterator[Path]:
+    """Files outside a folder, or below it, that a run into it may write over: its maps may name other folders."""
+    for name in (one for one in result_names if Path(one).name != one):
+        yield from (folder / name).parent.glob(f"{glob.escape(Path(name).name)}.*")
+    for below in folders:
+        yield from (folder / below).glob("*.mha")
 
 
 def _recorded(folder: Path) -> Iterator[str]:

@@ -58,6 +58,11 @@ class RunFolder:
         write_text_whole(target, text)
         return self.note(target)
 
+    def place(self, name: str) -> Path:
+        """Where to write the file of this name: below `path`; if it leads out of `target`, where it leads."""
+        there = (self.target / name).resolve()
+        return self.path / name if there.is_relative_to(self.target.resolve()) else there
+
     def note(self, path: Path) -> Path:
         """Remember that `path` was written; returns it."""
         name = str(path.relative_to(self.path)) if path.is_relative_to(self.path) else str(path)

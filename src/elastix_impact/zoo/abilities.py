@@ -1,8 +1,6 @@
 """What a feature model can stand: image sizes, other devices, 16-bit arithmetic; and what it costs in memory."""
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import final
 
 import torch
@@ -105,11 +103,3 @@ def _relative_error(layer: Tensor, exact: Tensor) -> float:
     difference = (layer - exact).square().mean().sqrt()
     error = float(difference / (exact - exact.mean()).square().mean().sqrt().clamp_min(1e-12))
     return error if error < float("inf") else float("inf")
-
-
-def file_dtype(path: Path) -> str:
-    """The type of the weights as stored, e.g. ``"float32"``; several are joined by commas, "" if there are none."""
-    with suppress(RuntimeError, NotImplementedError):
-        tensors = torch.jit.load(str(path), map_location="cpu").parameters()
-        return ", ".join(sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors}))
-    return ""

@@ -8,6 +8,7 @@ from pathlib import Path
 from elastix_impact.errors import OutputError
 
 from .export.mind import export_mind, mind_settings
+from .trust import trust_own
 
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -36,10 +37,12 @@ def built_in_mind(file_name: str) -> Path:
 @cache
 def _folder() -> "tempfile.TemporaryDirectory[str]":
     try:
-        return tempfile.TemporaryDirectory(prefix="elastix-impact-models-", ignore_cleanup_errors=True)
+        folder = tempfile.TemporaryDirectory(prefix="elastix-impact-models-", ignore_cleanup_errors=True)
     except OSError as error:
         raise OutputError(
             f"no temporary folder for the MIND model: {error.strerror or error}",
             where="the system's temporary folder",
             remedy="Set TMPDIR to a folder that can be written",
         ) from error
+    trust_own(Path(folder.name))
+    return folder

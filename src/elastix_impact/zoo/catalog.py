@@ -17,6 +17,9 @@ from .old_names import present_names
 REPOSITORY = "VBoussot/impact-torchscript-models"
 """On Hugging Face."""
 
+REVISION = ""
+"""The commit of the repository that `CatalogEntry.sha256` is of and that is fetched by default; "" = not known here."""
+
 Modality = Literal["CT", "MR", "any"]
 
 
@@ -64,6 +67,9 @@ class CatalogEntry:
         In mm, on which the network was trained; 0 = any, or not stated.
     made_here
         Whether `models export` makes the same from code, without a download.
+    sha256
+        Of the published file at `REVISION`, 64 hexadecimal digits; "" = not known here, so that a download can't be
+        verified the first time.
     """
 
     name: str
@@ -75,6 +81,7 @@ class CatalogEntry:
     note: str
     voxel_size: float = 0.0
     made_here: bool = False
+    sha256: str = ""
 
 
 FAMILIES: dict[str, Family] = {

@@ -7,6 +7,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -18,23 +19,32 @@ from elastix_impact.errors import ElastixImpactError, ModelError, OutputError
 from elastix_impact.io.atomic import write_text_whole, written_whole
 from elastix_impact.io.locking import locked
 
-from .catalog import REPOSITORY, CatalogEntry
+from .catalog import REPOSITORY, REVISION, CatalogEntry
 
 LOCK_NAME = "models.lock.json"
 """Beside the models: revision and SHA-256 of each file when it was first fetched."""
 
-DEFAULT_REVISION = "main"
+NEWEST = "main"
+"""The revision of the first download into a folder where the catalogue pins none; the commit that came holds then."""
+
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 _SECONDS_TO_WAIT = 60.0
 """For another process that writes the lock: it takes milliseconds."""
 
 Report = Callable[[str], None]
 
+_REMEMBERED = ("name", "revision", "sha256", "size")
+"""Of a `FetchedModel`, in the lock."""
+
 
 @final
 @dataclass(frozen=True)
 class FetchedModel:
-    """One file that is in its place now. `fresh` is False if it was there already."""
+    """One file that is in its place now. `fresh` is False if it was there already.
+
+    `verified` says what its hash was compared with: ``"catalogue"``, ``"before"`` (what the lock remembers), or "".
+    """
 
     name: str
     path: str
@@ -42,13 +52,14 @@ class FetchedModel:
     sha256: str
     size: int
     fresh: bool
+    verified: str
 
 
 def fetch_models(
     entries: Sequence[CatalogEntry],
     folder: Path,
     *,
-    revision: str = DEFAULT_REVISION,
+    revision: str | None = None,
     accept_changes: bool = False,
     report: Report = lambda _: None,
 ) -> list[FetchedModel]:
@@ -61,16 +72,18 @@ def fetch_models(
     folder
         Usually ``Models``; made if absent.
     revision
-        Branch, tag or commit of the repository. The commit that came is written into `LOCK_NAME`.
+        Branch, tag or commit of the repository; None = the commit that the catalogue pins, else the one that the
+        folder's files came from, else `NEWEST`. The commit that came is written into `LOCK_NAME`.
     accept_changes
-        Whether a file may differ from what the lock remembers.
+        Whether a file may differ from what the catalogue says or the lock remembers.
     report
         Gets a sentence per file.
 
     Raises
     ------
     ModelError
-        If a file or the hub can't be reached, or what comes is not what the lock remembers.
+        If a file or the hub can't be reached, or what comes is not what the catalogue says or the lock remembers: it
+        is removed from the cache too.
     OutputError
         If the folder can't be written.
     """
@@ -79,10 +92,11 @@ def fetch_models(
         folder.mkdir(parents=True, exist_ok=True)
         lock = _read_lock(folder)
         for entry in entries:
-            model = _present(entry, folder, lock) or _fetch(entry, folder, lock, revision, accept_changes)
-            report(f"{model.path}: {'fetched' if model.fresh else 'there already'}, sha256 {model.sha256[:12]}...")
+            wanted = revision or REVISION or _revision_of(entry, lock) or NEWEST
+            model = _present(entry, folder, lock) or _fetch(entry, folder, lock, wanted, accept_changes)
+            report(_sentence(model))
             fetched.append(model)
-            facts = {key: value for key, value in asdict(model).items() if key not in ("path", "fresh")}
+            facts = {key: value for key, value in asdict(model).items() if key in _REMEMBERED}
             lock = _remember(folder, entry.name, facts)
     return fetched
 
@@ -93,30 +107,74 @@ def _present(entry: CatalogEntry, folder: Path, lock: dict[str, Any]) -> Fetched
     if known is None or not path.is_file():
         return None
     sha256 = _sha256(path)
-    if sha256 != known["sha256"]:
+    if sha256 != known["sha256"] or (entry.sha256 and sha256 != entry.sha256):
         return None
-    return FetchedModel(entry.name, str(path), known["revision"], sha256, path.stat().st_size, fresh=False)
+    verified = "catalogue" if entry.sha256 else "before"
+    return FetchedModel(entry.name, str(path), known["revision"], sha256, path.stat().st_size, False, verified)
 
 
 def _fetch(
     entry: CatalogEntry, folder: Path, lock: dict[str, Any], revision: str, accept_changes: bool
 ) -> FetchedModel:
     cached = _from_hub(entry, revision)
-    sha256, known = _sha256(cached), lock.get(entry.name)
-    if known is not None and known["sha256"] != sha256 and not accept_changes:
-        raise ModelError(
-            f"what {REPOSITORY} gives now has sha256 {sha256[:12]}..., but {known['sha256'][:12]}... was fetched "
-            f"before (revision {known['revision'][:12]})",
-            where=entry.name,
-            expected="the same bytes as before",
-            remedy="Find out why it changed; --accept-changes takes it, --revision asks for the old one",
-        )
+    sha256 = _sha256(cached)
+    verified = _verify(entry, cached, sha256, lock.get(entry.name), accept_changes)
     path = folder / entry.name
     path.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(path) as temporary:
         shutil.copyfile(cached, temporary)
     commit = cached.parts[cached.parts.index("snapshots") + 1] if "snapshots" in cached.parts else revision
-    return FetchedModel(entry.name, str(path), commit, sha256, path.stat().st_size, fresh=True)
+    return FetchedModel(entry.name, str(path), commit, sha256, path.stat().st_size, True, verified)
+
+
+def _verify(entry: CatalogEntry, cached: Path, sha256: str, known: dict[str, Any] | None, accept_changes: bool) -> str:
+    """What the hash was compared with, see `FetchedModel`; raises if it differs, and the file is gone then."""
+    stored = cached.resolve()
+    if _HASH.fullmatch(stored.name) and stored.name != sha256:
+        _remove(cached)
+        raise ModelError(
+            f"what came has sha256 {sha256[:12]}..., but the hub itself says {stored.name[:12]}...",
+            where=entry.name,
+            expected="the bytes that the hub says it sends",
+            remedy="Run the command again; if it stays so, don't trust that server",
+        )
+    expected, source, told = entry.sha256, "catalogue", "is what the catalogue knows"
+    if not expected and known is not None:
+        expected, source = known["sha256"], "before"
+        told = f"was fetched before (revision {known['revision'][:12]})"
+    if expected == sha256:
+        return source
+    if not expected or accept_changes:
+        return ""
+    _remove(cached)
+    raise ModelError(
+        f"what {REPOSITORY} gives now has sha256 {sha256[:12]}..., but {expected[:12]}... {told}; it was removed",
+        where=entry.name,
+        expected="the same bytes",
+        remedy="Find out why it changed; --accept-changes takes it, --revision asks for another one",
+    )
+
+
+def _remove(cached: Path) -> None:
+    """Take a file out of the hub's cache, where it is a link to where the bytes are."""
+    cached.resolve().unlink(missing_ok=True)
+    cached.unlink(missing_ok=True)
+
+
+def _revision_of(entry: CatalogEntry, lock: dict[str, Any]) -> str:
+    """The commit that this file, else any other of the folder, came from; "" if there is none."""
+    remembered = (lock.get(entry.name), *lock.values())
+    return next((str(one["revision"]) for one in remembered if one), "")
+
+
+def _sentence(model: FetchedModel) -> str:
+    means = {
+        "catalogue": "as the catalogue says",
+        "before": "as fetched before",
+        "": "NOT VERIFIED: no other source says what its hash should be; this one is remembered",
+    }
+    came = "fetched" if model.fresh else "there already"
+    return f"{model.path}: {came}, sha256 {model.sha256[:12]}..., {means[model.verified]}"
 
 
 def _from_hub(entry: CatalogEntry, revision: str) -> Path:

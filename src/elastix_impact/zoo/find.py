@@ -10,6 +10,7 @@ from elastix_impact.errors import ModelError
 from .built_in import built_in_mind
 from .catalog import find_entry
 from .export.mind import mind_settings
+from .model_file import opened
 from .old_names import present_names
 
 CONTAINER_DATA = PurePosixPath("/Data")
@@ -22,7 +23,6 @@ def find_model(
     map_folder: Path,
     data_folder: Path | None,
     dimension: int | None = None,
-    trusted: tuple[Path, ...] = (),
 ) -> Path:
     """The model file that a map means.
 
@@ -42,14 +42,12 @@ def find_model(
         What ``--data`` gave, or None.
     dimension
         The model's dimension, 2 or 3, which former MIND names leave out; None = look for 3, then 2.
-    trusted
-        Folders that files may come from, links followed; none = any. Loading a TorchScript file runs its code.
 
     Raises
     ------
     ModelError
         If there is no such file (it lists what was tried, model files with similar names, and the command that
-        fetches it), or if it lies outside the trusted folders.
+        fetches it), or if it can't be opened or lies outside the trusted folders (see `trust`).
     """
     candidates = _candidates(path_in_map, map_folder, data_folder)
     tried = _tried(candidates, dimension)
@@ -61,13 +59,8 @@ def find_model(
             f'the model "{path_in_map}" is published as {path.parent.name}/{path.name} now; that file is used',
             stacklevel=2,
         )
-    if trusted and not any(path.resolve().is_relative_to(folder.resolve()) for folder in trusted):
-        raise ModelError(
-            f"the model lies outside the trusted folders ({', '.join(map(str, trusted))}); loading it runs its code",
-            where=str(path),
-            remedy="Copy it there if you trust its source, or add its folder with --trusted-models",
-        )
-    return path
+    with opened(path):
+        return path
 
 
 def _tried(candidates: list[Path], dimension: int | None) -> list[Path]:

@@ -4,8 +4,6 @@ The place of a layer's voxels is measured, not assumed (see `probe`). Sizes, str
 input voxels, ordered x, y(, z).
 """
 
-import hashlib
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,10 +13,10 @@ from typing import final
 import torch
 from torch import Tensor
 
-from elastix_impact.errors import ModelError
+from elastix_impact.errors import MemoryShortError, ModelError
 
-from .abilities import Abilities, file_dtype, find_abilities
-from .load import MAXIMUM_INPUTS, FeatureModel, load_model
+from .abilities import Abilities, find_abilities
+from .load import MAXIMUM_INPUTS, FeatureModel, LayerError, load_model
 from .probe import AxisGeometry, Probe, find_probe, measure_axis, noise
 
 Row = tuple[float, ...]
@@ -106,16 +104,12 @@ def inspect_model(path: Path) -> ModelReport:
     image = noise((probe.narrow,) * probe.dimension, probe.channels, seed=0)
     with torch.no_grad():
         twice = [probe.run(image) for _ in range(2)]
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    with zipfile.ZipFile(path) as archive:
-        traced = any(name.endswith("traced_inputs.pkl") for name in archive.namelist())
     return ModelReport(
         path=str(path),
-        sha256=sha256,
-        file_size=path.stat().st_size,
-        kind="trace" if traced else "script",
-        dtype=file_dtype(path),
+        sha256=model.file.sha256,
+        file_size=model.file.size,
+        kind=model.file.kind,
+        dtype=model.stored_dtype,
         number_of_parameters=sum(p.numel() for p in model.module.parameters()),
         number_of_inputs=model.number_of_inputs,
         dimension=probe.dimension,
@@ -182,6 +176,8 @@ def _accepted_input(model: FeatureModel) -> Probe:
         for channels in (1, 3, 2, 4):
             try:
                 return find_probe(model, dimension, channels, MANY_LAYERS, torch.eye(dimension, dtype=torch.int64))
+            except (MemoryShortError, LayerError):
+                raise
             except ModelError:
                 continue
     raise ModelError(

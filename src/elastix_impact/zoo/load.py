@@ -4,9 +4,11 @@ A model's `forward` takes one to four tensors besides self: the image, the numbe
 statistics, its direction. It returns one tensor per layer.
 """
 
-import zipfile
-import zlib
-from contextlib import nullcontext
+import io
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,8 +20,14 @@ from torch import Tensor
 from elastix_impact.errors import ModelError
 
 from .failures import essence, model_failures
+from .model_file import FETCH_AGAIN, ModelFile, OpenedFile, opened, read_archive
 
 MAXIMUM_INPUTS = 4
+
+
+@final
+class LayerError(ModelError):
+    """A model gives layers of a form that no image of any size would change."""
 
 
 @final
@@ -40,6 +48,10 @@ class FeatureModel:
         are float32 all the same.
     number_of_inputs
         How many of (x, nb_layers, stats, direction) its `forward` takes, 1 to 4.
+    file
+        What is known of the bytes that were loaded.
+    stored_dtype
+        The type of the weights as stored, e.g. ``"float32"``; several are joined by commas, "" if there are none.
     """
 
     path: Path
@@ -47,6 +59,8 @@ class FeatureModel:
     device: torch.device
     mixed_precision: torch.dtype | None
     number_of_inputs: int
+    file: ModelFile
+    stored_dtype: str
 
     def __call__(self, x: Tensor, nb_layers: int, stats: Tensor, direction: Tensor) -> list[Tensor]:
         """The layers of a batch of images; differentiable where the model is.
@@ -71,7 +85,7 @@ class FeatureModel:
         Raises
         ------
         ModelError
-            If the model fails, returns something else than tensors of real numbers on its device, or memory runs out.
+            If the model fails, gives no real tensors with channels on its device, or memory runs out.
         """
         inputs = (x.to(self.device), torch.tensor(nb_layers), stats, direction)
         precision = (
@@ -87,26 +101,7 @@ class FeatureModel:
                 expected="a list of tensors, one per layer",
                 remedy="Export it again with `return [features]` at the end of forward",
             )
-        for number, layer in enumerate(layers):
-            self._check_layer(number, layer)
-        return [layer.float() for layer in layers]
-
-    def _check_layer(self, number: int, layer: Tensor) -> None:
-        """Refuse a layer that is no field of real numbers on the model's device; raises ModelError."""
-        fault = None
-        if layer.device.type != self.device.type:
-            fault = f"lies on the device {layer.device.type}, the model on {self.device.type}"
-        elif layer.is_complex() or layer.is_quantized or layer.layout is not torch.strided:
-            fault = f"has the type {layer.dtype}, {layer.layout}"
-        elif layer.numel() == 0:
-            fault = f"has shape {tuple(layer.shape)}: it is empty"
-        if fault is not None:
-            raise ModelError(
-                f"layer {number} {fault}",
-                where=str(self.path),
-                expected="layers of real numbers (N, channels, *spatial)",
-                remedy="Export the model again, or take the layer out of ImpactLayersMask",
-            )
+        return [_real(layer, number, self.device, self.path) for number, layer in enumerate(layers)]
 
     def selected_layers(
         self, x: Tensor, layers_mask: tuple[bool, ...], stats: Tensor, direction: Tensor
@@ -125,8 +120,17 @@ class FeatureModel:
         ModelError
             As `__call__`, and if the model has another number of layers than the mask.
         """
+        return self.select(self(x, last_selected(layers_mask), stats, direction), layers_mask)
+
+    def select(self, layers: list[Tensor], layers_mask: tuple[bool, ...]) -> list[Tensor]:
+        """Those of the model's leading layers whose flag is set.
+
+        Raises
+        ------
+        ModelError
+            If the model has another number of layers than the mask.
+        """
         wanted = last_selected(layers_mask)
-        layers = self(x, wanted, stats, direction)
         if len(layers) not in (wanted, len(layers_mask)):
             raise ModelError(
                 f"the model returned {len(layers)} layers, the layers mask has {len(layers_mask)} characters",
@@ -141,8 +145,38 @@ def last_selected(layers_mask: tuple[bool, ...]) -> int:
     return max(place for place, flag in enumerate(layers_mask) if flag) + 1
 
 
+def _real(layer: Tensor, number: int, device: torch.device, path: Path) -> Tensor:
+    """The layer in float32; refused by what is known of it without looking at its values, which may still be computed.
+
+    Raises
+    ------
+    ModelError
+        If it holds no values, complex ones, none that can be indexed, or no channel, or lies on another device.
+    """
+    fault = (
+        "has no values (it is on PyTorch's meta device)" if layer.is_meta
+        else "is complex" if layer.is_complex()
+        else f"is stored as {layer.layout}" if layer.layout != torch.strided
+        else "is quantised" if layer.is_quantized
+        else "has no channels" if layer.dim() > 1 and layer.shape[1] == 0
+        else f"is empty, of shape {tuple(layer.shape)}" if layer.numel() == 0
+        else f"lies on the device {layer.device.type}, the model on {device.type}" if layer.device.type != device.type
+        else ""
+    )  # fmt: skip
+    if fault:
+        raise LayerError(
+            f"layer {number} of the model {fault}",
+            where=str(path),
+            expected="real features (N, channels, spatial)",
+            remedy="Export it again with layers of that form",
+        )
+    return layer.float()
+
+
 def load_model(path: Path, device: torch.device | str = "cpu", *, mixed_precision: bool = False) -> FeatureModel:
     """The feature model in a TorchScript file; the same file is read once per process, device and precision.
+
+    Every model comes in through here. What is judged (see `trust`), checked and loaded are the bytes of one open file.
 
     Parameters
     ----------
@@ -156,16 +190,13 @@ def load_model(path: Path, device: torch.device | str = "cpu", *, mixed_precisio
     Raises
     ------
     ModelError
-        If the file is missing, damaged, not TorchScript, or its `forward` takes something else than
+        If the file is missing, not trusted, damaged, not TorchScript, or its `forward` takes something else than
         one to four tensors.
     """
     device = torch.device(device)
-    if not path.is_file():
-        what = "is a folder, not a model file" if path.is_dir() else "no such model file"
-        raise ModelError(what, where=str(path), expected="a TorchScript file (.pt)")
-    state = path.stat()
     dtype = sixteen_bits(device) if mixed_precision else None
-    return _load(path.resolve(), state.st_mtime_ns, state.st_size, device, dtype)
+    with opened(path) as file:
+        return _load(file, device, dtype)
 
 
 def sixteen_bits(device: torch.device) -> torch.dtype:
@@ -176,57 +207,42 @@ def sixteen_bits(device: torch.device) -> torch.dtype:
 
 
 @lru_cache(maxsize=16)
-def _load(path: Path, _changed: int, _size: int, device: torch.device, dtype: torch.dtype | None) -> FeatureModel:
-    _check_archive(path)
+def _load(file: OpenedFile, device: torch.device, dtype: torch.dtype | None) -> FeatureModel:
+    path = file.path
+    content, facts = read_archive(file)
     try:
-        module = torch.jit.load(str(path), map_location=device)
-    except torch.OutOfMemoryError as error:
+        with _ended_by_signals():
+            module = torch.jit.load(io.BytesIO(content), map_location=device)
+    except (torch.OutOfMemoryError, MemoryError) as error:
         raise ModelError(
             f"no memory left on {device} to load the model", where=str(path), remedy="Use --device cpu"
         ) from error
-    except (RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise ModelError(f"the model can't be read: {essence(error)}", where=str(path), remedy=_FETCH_AGAIN) from error
+    except (RuntimeError, ValueError, EOFError, LookupError, TypeError, AttributeError) as error:
+        raise ModelError(f"the model can't be read: {essence(error)}", where=str(path), remedy=FETCH_AGAIN) from error
     number_of_inputs = _count_inputs(module, path)
+    stored = ", ".join(sorted({str(tensor.dtype).removeprefix("torch.") for tensor in module.parameters()}))
     for parameter in module.parameters():
         parameter.requires_grad_(False)
-    return FeatureModel(path, module.eval().float(), device, dtype, number_of_inputs)
+    return FeatureModel(path, module.eval().float(), device, dtype, number_of_inputs, facts, stored)
 
 
-_FETCH_AGAIN = "Fetch or export the file again; it may be damaged or made by a newer PyTorch"
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGALRM", "SIGUSR1")
 
 
-def _check_archive(path: Path) -> None:
-    """Refuse what is no TorchScript archive, or one whose checksums fail: PyTorch would load wrong weights."""
-    if path.stat().st_size == 0:
-        raise ModelError("the model file is empty", where=str(path), remedy=_FETCH_AGAIN)
-    if not zipfile.is_zipfile(path):
-        raise ModelError(_what_it_is(path), where=str(path), expected="a TorchScript file", remedy=_FETCH_AGAIN)
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let signals end the process at once: a file's code may loop for ever while PyTorch holds Python still."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    known = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    handled = [number for number in known if callable(signal.getsignal(number))]
+    previous = {number: signal.signal(number, signal.SIG_DFL) for number in handled}
     try:
-        with zipfile.ZipFile(path) as archive:
-            names, damaged = archive.namelist(), archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError) as error:
-        names, damaged = [], essence(error)
-    if damaged is not None:
-        raise ModelError(f"the model file is damaged: {damaged}", where=str(path), remedy=_FETCH_AGAIN)
-    if not any("/code/" in name for name in names) or not any(name.endswith("constants.pkl") for name in names):
-        raise ModelError(
-            "holds weights or a pickled object, but no TorchScript code",
-            where=str(path),
-            expected="a model written by torch.jit.script(model).save(...) or torch.jit.trace",
-            remedy="Build the network in Python, load these weights into it and export it as TorchScript",
-        )
-
-
-def _what_it_is(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(64)
-    if start.startswith(b"PK"):
-        return "the model file is truncated"
-    if start.startswith(b"version https://git-lfs"):
-        return "is a Git LFS pointer, not the model itself"
-    if start.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        return "is a web page, not a model: the download went wrong"
-    return "is not a TorchScript file"
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _count_inputs(module: torch.jit.ScriptModule, path: Path) -> int:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import huggingface_hub.constants
@@ -98,6 +99,58 @@ def test_other_bytes_than_before_are_refused_until_accepted(hub: Hub, tmp_path: 
     assert not (tmp_path / "TS" / "M730.pt").exists()
     (model,) = fetch_models([M730], tmp_path, accept_changes=True)
     assert model.fresh
+
+
+def test_what_the_catalogue_knows_is_asked_for_and_other_bytes_are_removed(hub: Hub, tmp_path: Path) -> None:
+    known = replace(M730, sha256=hashlib.sha256(BYTES).hexdigest())
+    said: list[str] = []
+    (model,) = fetch_models([known], tmp_path / "first", report=said.append)
+    assert model.verified == "catalogue"
+    assert "as the catalogue says" in said[0]
+    (again,) = fetch_models([known], tmp_path / "first")
+    assert (again.verified, again.fresh) == ("catalogue", False)
+    other = replace(M730, sha256="0" * 64)
+    with pytest.raises(ModelError, match=r"000000000000\.\.\. is what the catalogue knows; it was removed"):
+        fetch_models([other], tmp_path / "second")
+    assert [path for path in (tmp_path / "second").rglob("*") if path.is_file()] == []
+    assert [path for path in (tmp_path / "cache").rglob("*.pt") if path.exists()] == []
+    with pytest.raises(ModelError, match="what the catalogue knows"):
+        fetch_models([other], tmp_path / "first")
+
+
+def test_what_no_hash_is_known_of_is_said_to_be_unverified(hub: Hub, tmp_path: Path) -> None:
+    said: list[str] = []
+    (model,) = fetch_models([M730], tmp_path, report=said.append)
+    assert model.verified == ""
+    assert "NOT VERIFIED" in said[0]
+    (again,) = fetch_models([M730], tmp_path)
+    assert again.verified == "before"
+
+
+def test_other_bytes_than_the_hub_itself_says_are_refused(hub: Hub, tmp_path: Path) -> None:
+    """A cache that somebody changed: its files are named by the hash that the hub stated."""
+    fetch_models([M730], tmp_path / "first")
+    (stored,) = (path for path in (tmp_path / "cache").rglob("blobs/*") if path.stat().st_size == len(BYTES))
+    stored.write_bytes(BYTES[::-1])
+    with pytest.raises(ModelError, match="but the hub itself says"):
+        fetch_models([M730], tmp_path / "second")
+    assert not (tmp_path / "second" / "TS").exists()
+    assert not stored.exists()
+
+
+def test_the_commit_of_the_first_download_is_that_of_all_later_ones(hub: Hub, tmp_path: Path) -> None:
+    fetch_models([M730], tmp_path)
+    hub.requests.clear()
+    fetch_models([find_entry("TS/M291")], tmp_path)
+    assert hub.requests
+    assert all(f"/resolve/{COMMIT}/" in path for _, path, _ in hub.requests)
+
+
+def test_the_pinned_commit_is_asked_for_by_default(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("elastix_impact.zoo.fetch.REVISION", COMMIT)
+    fetch_models([M730], tmp_path)
+    assert hub.requests
+    assert all(f"/resolve/{COMMIT}/" in path for _, path, _ in hub.requests)
 
 
 def test_a_file_that_the_hub_lacks(hub: Hub, tmp_path: Path) -> None:

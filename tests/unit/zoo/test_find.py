@@ -12,6 +12,7 @@ from elastix_impact.errors import ModelError
 from elastix_impact.zoo.built_in import built_in_mind
 from elastix_impact.zoo.export.mind import export_mind
 from elastix_impact.zoo.find import find_model
+from elastix_impact.zoo.trust import trusting
 
 
 @pytest.fixture
@@ -89,7 +90,8 @@ def test_without_a_data_folder_the_remedy_is_to_name_it(tmp_path: Path) -> None:
 def test_mind_without_a_file_is_made_and_nothing_is_written_beside_the_map(written: str, tmp_path: Path) -> None:
     maps = tmp_path / "maps"
     maps.mkdir()
-    found = find_model(written, map_folder=maps, data_folder=maps, dimension=3, trusted=(tmp_path / "trusted",))
+    with trusting((tmp_path / "trusted",)):
+        found = find_model(written, map_folder=maps, data_folder=maps, dimension=3)
     assert found.read_bytes() == export_mind(tmp_path / "other.pt", 1, 2, 3).read_bytes()
     assert not found.is_relative_to(tmp_path)
     assert list(maps.iterdir()) == []
@@ -109,8 +111,8 @@ def test_what_is_no_published_name_of_mind_is_not_made(written: str, tmp_path: P
 def test_a_file_of_mind_that_is_there_is_taken_and_must_be_trusted(data: Path, tmp_path: Path) -> None:
     written = "/Data/Models/MIND/R1D2_3D.pt"
     assert find_model(written, map_folder=tmp_path, data_folder=data) == data / "Models/MIND/R1D2_3D.pt"
-    with pytest.raises(ModelError, match="outside the trusted folders"):
-        find_model(written, map_folder=tmp_path, data_folder=data, trusted=(tmp_path / "trusted",))
+    with trusting((tmp_path / "trusted",)), pytest.raises(ModelError, match="outside the trusted folders"):
+        find_model(written, map_folder=tmp_path, data_folder=data)
 
 
 def test_the_built_in_model_comes_back_when_something_swept_it_away_also_to_many_threads_at_once() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn, serialization
 
 from elastix_impact.errors import ModelError
 from elastix_impact.zoo.failures import essence
+from elastix_impact.zoo.packing import check_packing_of
 
 NESTS = ("model", "state_dict", "teacher", "module")
 """Keys under which checkpoints keep their weights."""
@@ -56,8 +57,9 @@ def read_pickle(path: Path, stand_ins: Sequence[type] = ()) -> Any:
     Raises
     ------
     ModelError
-        If the file can't be read, or holds other objects.
+        If the file can't be read, holds other objects, or inflates beyond all measure.
     """
+    check_packing_of(path)
     try:
         with _allowed(stand_ins):
             return torch.load(path, map_location="cpu", weights_only=True)
