@@ -8,6 +8,9 @@ import importlib
 from typing import Any
 
 from ._version import __version__
+from .short_spin import spin_shortly
+
+spin_shortly()
 
 _HOMES = {
     "ElastixImpactError": "errors",

@@ -54,9 +54,7 @@ def examine() -> Iterator[Finding]:
     yield _pytorch()
     for library, purpose in OPTIONAL.items():
         yield _library(library, purpose)
-    yield Finding(
-        "processor", "ok", f"{platform.machine()}, {os.cpu_count()} cores, {choose_threads(None)} threads used"
-    )
+    yield _processor()
     yield _memory()
     for name, folder in _folders().items():
         yield _folder(name, folder)
@@ -71,6 +69,14 @@ def _pytorch() -> Finding:
     works = torch.cuda.is_available() or torch.backends.mps.is_available()
     verdict: Verdict = "bad" if "fails" in line else "ok" if works else "note"
     return Finding("GPU", verdict, f"{line.removeprefix('GPU: ')} (PyTorch {torch.__version__}, built for {built})")
+
+
+def _processor() -> Finding:
+    cores, load = os.cpu_count() or 1, os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    busy = load > cores / 2
+    hint = f"; busy: {load:.1f} processes wanted them in the last minute, and a run takes longer" if busy else ""
+    text = f"{platform.machine()}, {cores} cores, {choose_threads(None)} threads used{hint}"
+    return Finding("processor", "note" if busy else "ok", text)
 
 
 def _library(name: str, purpose: str) -> Finding:

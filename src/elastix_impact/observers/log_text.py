@@ -50,15 +50,15 @@ def stage_header(number: int, source: Path) -> str:
     )
 
 
-def footer(landmarks: Mapping[str, LandmarkSummary], seconds: float) -> str:
-    """The end: landmark errors by when they were measured, and the total time."""
+def footer(landmarks: Mapping[str, LandmarkSummary], seconds: float, remark: str) -> str:
+    """The end: landmark errors by when they were measured, the total time, and a remark about it."""
     lines = [RULE, ""]
     for name, summary in landmarks.items():
         lines.append(
             f"TRE {name}: mean {summary.mean:.3f} mm, SD {summary.sd:.3f}, median {summary.median:.3f}, "
             f"95th percentile {summary.p95:.3f}, maximum {summary.maximum:.3f} ({summary.n} landmarks)"
         )
-    lines.append(f"Total time elapsed: {duration(seconds)}.")
+    lines.append(f"Total time elapsed: {duration(seconds)}. {remark}".rstrip())
     return "\n".join(lines)
 
 

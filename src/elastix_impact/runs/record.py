@@ -23,6 +23,7 @@ from elastix_impact.io.json_text import json_text
 from elastix_impact.judging.guarding import GuardReport
 from elastix_impact.judging.seeds import SeedComparison
 from elastix_impact.judging.verdict import Verdict
+from elastix_impact.observers.processor_clock import ProcessorClock
 from elastix_impact.parameters.plan import RegistrationPlan
 from elastix_impact.parameters.reader import EffectiveValue
 from elastix_impact.registration.result import RegistrationResult
@@ -121,6 +122,7 @@ class RunRecord:
     finished: str = ""
     resumed: list[str] = field(default_factory=list)
     threads: int = 0
+    processors: ProcessorClock = field(default_factory=ProcessorClock)
     deterministic: bool = False
     inputs: dict[str, Any] = field(default_factory=dict)
     files_read: list[dict[str, Any]] = field(default_factory=list)
@@ -187,6 +189,7 @@ class RunRecord:
                 "platform": platform.platform(),
                 "processors": os.cpu_count(),
                 "threads": self.threads,
+                "waited_for_processors": self.processors.waited(),
                 "deterministic": self.deterministic,
             },
             "inputs": self.inputs,

@@ -93,7 +93,7 @@ def _say_where(error: BaseException, record: RunRecord, folder: RunFolder) -> No
 def _write_end(record: RunRecord, log: RunLog) -> None:
     """The log's last lines."""
     with contextlib.closing(log):
-        log.info(footer(record.landmarks, record.seconds["total"]))
+        log.info(footer(record.landmarks, record.seconds["total"], record.processors.remark()))
         if record.seeds is not None:
             log.info(record.seeds.to_text())
         if record.verdict is not None:
