@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import elastix_impact
+from tiny_case import write_tiny_case
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -31,3 +32,15 @@ def test_importing_the_package_imports_nothing_heavy():
     program = "import sys, elastix_impact; print(sorted({'torch', 'numpy', 'SimpleITK'} & set(sys.modules)))"
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert output.stdout.strip() == "[]"
+
+
+def test_a_run_does_not_load_what_it_does_not_use(tmp_path: Path):
+    write_tiny_case(tmp_path)
+    program = (
+        "import sys; from elastix_impact.cli.main import main; "
+        f"main(['run', '--data', {str(tmp_path)!r}, '--out', {str(tmp_path / 'Out')!r}, '--quiet']); "
+        "print(sorted({'torch._dynamo', 'torch._inductor', 'sympy', 'scipy.spatial', 'scipy.optimize', 'nibabel', "
+        "'matplotlib'} & set(sys.modules)))"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert output.stdout.splitlines()[-1] == "[]"

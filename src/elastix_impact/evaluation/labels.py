@@ -6,7 +6,6 @@ from statistics import mean
 from typing import Any, final
 
 import numpy as np
-from scipy.ndimage import find_objects
 from torch import Tensor
 
 from .surfaces import Surface, surface_distance
@@ -165,6 +164,8 @@ class _Regions:
     """The regions 1, 2, ... `count` of one image: sizes in voxels, boxes, and surfaces, made when they are needed."""
 
     def __init__(self, numbers: np.ndarray, count: int, steps: Sequence[float]) -> None:
+        from scipy.ndimage import find_objects
+
         self.numbers, self._steps = numbers, steps
         self.sizes = np.bincount(numbers.ravel(), minlength=count + 1)
         self.boxes: list[Box] = find_objects(numbers, max_label=count) if count else []

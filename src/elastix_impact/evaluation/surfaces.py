@@ -9,11 +9,12 @@ of both directions. MONAI's `compute_hausdorff_distance` and `compute_average_su
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
-from scipy.ndimage import binary_erosion
-from scipy.spatial import KDTree
+
+if TYPE_CHECKING:
+    from scipy.spatial import KDTree
 
 PERCENTILE = 95.0
 
@@ -42,6 +43,8 @@ class Surface:
     """
 
     def __init__(self, region: np.ndarray, corner: Sequence[int], spacing: Sequence[float]) -> None:
+        from scipy.ndimage import binary_erosion
+
         places = np.argwhere(region & np.logical_not(binary_erosion(region))) + np.asarray(corner)
         self.points: np.ndarray = places * np.asarray(spacing)
         """Places (N, D) in mm of the voxels on it, axes as in the array."""
@@ -51,7 +54,9 @@ class Surface:
         return self._tree.query(points)[0]
 
     @cached_property
-    def _tree(self) -> KDTree:
+    def _tree(self) -> "KDTree":
+        from scipy.spatial import KDTree
+
         return KDTree(self.points)
 
 

@@ -91,6 +91,11 @@ class Grid:
         return math.prod(self.size)
 
     @property
+    def strides(self) -> tuple[int, ...]:
+        """Voxels from one to the next along x, y(, z) in a flat volume."""
+        return tuple(math.prod(self.size[:axis]) for axis in range(self.dimension))
+
+    @property
     def extent(self) -> Row:
         """Size times spacing per axis in mm: from the outer face of the first voxel to that of the last."""
         return tuple(n * s for n, s in zip(self.size, self.spacing))
@@ -144,8 +149,9 @@ class Grid:
 
     def voxel_points(self, places: Tensor) -> Points:
         """World points in mm, float64 (N, D), of the voxels at `places` (N,) in a flat volume, x running fastest."""
-        zyx = torch.stack(torch.unravel_index(places, self.shape), dim=1)
-        return self.to_world(flip_axis_order(zyx).double())
+        # Not torch.unravel_index: it loads PyTorch's symbolic shapes, half a second of every command.
+        rests = places.unsqueeze(1) // torch.tensor(self.strides, device=places.device)
+        return self.to_world((rests % torch.tensor(self.size, device=places.device)).double())
 
     def shifted(self, offset: Row) -> "Grid":
         """The same grid moved by `offset` in mm."""

@@ -5,8 +5,6 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import label
-from scipy.spatial import ConvexHull
 
 from .image import Image
 
@@ -79,6 +77,8 @@ def _all_in_blocks(mask: Mask) -> Mask:
 
 def _padding_blocks(blocks: Mask) -> Mask:
     """The connected regions of `blocks` that touch the faces and are large enough."""
+    from scipy.ndimage import label
+
     regions: NDArray[np.int32] = np.empty(blocks.shape, dtype=np.int32)
     label(blocks, output=regions)
     sizes = np.bincount(regions.ravel())
@@ -109,6 +109,8 @@ def _to_voxels(blocks: Mask, shape: tuple[int, ...]) -> Mask:
 
 def _is_convex(mask: Mask) -> bool:
     """Whether the mask has about as many voxels as the hull of their centres has volume."""
+    from scipy.spatial import ConvexHull
+
     rows = mask.reshape(-1, mask.shape[-1])
     used = np.flatnonzero(rows.any(1))
     lines = np.stack(np.unravel_index(used, mask.shape[:-1]), axis=1)

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-import nibabel as nib
 import SimpleITK as sitk
-from nibabel.filebasedimages import ImageFileError
 
 from elastix_impact.errors import InputError
 
@@ -206,6 +204,9 @@ def _from_nrrd(path: Path) -> LabelNames:
 
 
 def _from_nifti(path: Path) -> LabelNames:
+    import nibabel as nib
+    from nibabel.filebasedimages import ImageFileError
+
     try:
         extensions = cast(Any, nib.load(path)).header.extensions
         texts = [bytes(one.get_content()).decode("utf-8", errors="replace") for one in extensions]

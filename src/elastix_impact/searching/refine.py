@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.optimize import minimize
 from torch import Tensor
 
 from elastix_impact.geometry.image import Image
@@ -32,6 +31,8 @@ def refined(poses: Poses, fixed: Coarse, moving: Coarse, most_places: int, itera
 
 
 def _refined(pose: Poses, metric: JointHistogramMetric, places: Tensor, iterations: int, fixed: Coarse) -> Poses:
+    from scipy.optimize import minimize
+
     dimension = len(pose.centre)
     base = AffineTransform(torch.cat([pose.rotations[0].flatten(), pose.translations[0]]), tuple(pose.centre.tolist()))
     about = tuple((pose.centre + pose.translations[0]).tolist())

@@ -61,7 +61,7 @@ def resample_labels(labels: Image, transform: AbstractTransform, grid: Grid, def
     """
     transform, values = transform.to(torch.float64), labels.data.flatten()
     sizes = torch.tensor(labels.grid.size)
-    strides = torch.cat([torch.ones(1, dtype=torch.int64), sizes[:-1].cumprod(0)])
+    strides = torch.tensor(labels.grid.strides)
     pieces = []
     with torch.no_grad():
         for places in torch.arange(grid.number_of_voxels).split(LABEL_CHUNK):
