@@ -136,7 +136,7 @@ class _Work:
     def map_fixed(self, points: Landmarks) -> CarriedFile:
         """The fixed points in the moving image."""
         here = _between(points.world_points, self.frames.fixed, self.frames.seen_fixed)
-        there = self.known.to(torch.float64).map_points(here)
+        there = self.known.to(torch.float64).without_gradients().map_points(here)
         mapped = _between(there, self.frames.seen_moving, self.frames.moving)
         path = self._write(FIXED_STEM, points.source, mapped, points.labels)
         return CarriedFile("fixed points", path.name, Path(points.source).name, len(mapped))

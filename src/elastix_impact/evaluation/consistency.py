@@ -50,14 +50,14 @@ def inverse_consistency(
     if len(points) == 0:
         return None
     with torch.no_grad():
-        mapped = transform.to(torch.float64).map_points(points)
+        mapped = transform.to(torch.float64).without_gradients().map_points(points)
         if back is None:
             try:
                 returned = invert_points(transform, mapped, places.grid).world_points
             except InputError:
                 return None
         else:
-            returned = back.to(torch.float64).map_points(mapped)
+            returned = back.to(torch.float64).without_gradients().map_points(mapped)
     errors = torch.linalg.vector_norm(returned - points, dim=1)
     return ConsistencySummary(
         against="own inverse" if back is None else "given transform",

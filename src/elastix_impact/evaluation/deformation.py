@@ -64,7 +64,7 @@ def summarise_deformation(transform: AbstractTransform, places: Places) -> Defor
     """The summary at some voxels of the fixed grid; None if there are none."""
     if len(places.flat) == 0:
         return None
-    transform = transform.to(torch.float64)
+    transform = transform.to(torch.float64).without_gradients()
     with torch.no_grad():
         pieces = [_at(transform, chunk) for chunk in places.world_points.split(_CHUNK)]
     determinant, displacement = (torch.cat(parts) for parts in zip(*pieces))

@@ -109,7 +109,7 @@ class Scene:
         if transform is None:
             identity = torch.eye(self.points.shape[1], dtype=torch.float64)
             return Look(self.points, identity.expand(len(self.points), -1, -1), self.are_seen(self.points))
-        transform = transform.to(torch.float64)
+        transform = transform.to(torch.float64).without_gradients()
         with torch.no_grad():
             mapped, jacobian = transform.map_points(self.points), transform.spatial_jacobian(self.points)
         return Look(mapped, jacobian, self.are_seen(mapped))

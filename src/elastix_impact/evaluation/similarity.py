@@ -80,7 +80,7 @@ def compare_intensities(
 
 
 def _mapped(transform: AbstractTransform, world_points: Tensor) -> Tensor:
-    transform = transform.to(torch.float64)
+    transform = transform.to(torch.float64).without_gradients()
     with torch.no_grad():
         return torch.cat([transform.map_points(chunk) for chunk in world_points.split(1 << 17)])
 

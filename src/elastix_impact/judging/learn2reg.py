@@ -26,7 +26,7 @@ def learn2reg_displacement(transform: AbstractTransform, fixed: Grid, moving: Gr
     """
     if fixed.dimension != 3 or moving.dimension != 3:
         raise InputError("Learn2Reg knows images of three dimensions only", expected="3-D images")
-    transform = transform.to(torch.float64)
+    transform = transform.to(torch.float64).without_gradients()
 
     def displacement(world_points: Tensor) -> Tensor:
         return moving.to_index(transform.map_points(world_points)) - fixed.to_index(world_points)

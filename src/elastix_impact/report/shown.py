@@ -75,7 +75,7 @@ def point_of_interest(run: FinishedRun, fixed: Image, moving: Image, transform: 
     if run.fixed_mask is not None:
         return _middle_of(run.fixed_mask.grid.to_world(run.fixed_mask.data.nonzero().double().flip(1)))
     places = _coarse_points(fixed.grid)
-    index = moving.grid.to_index(transform.to(torch.float64).map_points(places))
+    index = moving.grid.to_index(transform.to(torch.float64).without_gradients().map_points(places))
     seen = ((index >= -0.5) & (index <= torch.tensor(moving.grid.size) - 0.5)).all(dim=1)
     return _middle_of(places[seen]) if bool(seen.any()) else fixed.grid.centre
 

@@ -72,7 +72,7 @@ def _seen(image: Image, transform: AbstractTransform, grid: Grid) -> Tensor:
 
 def field_slice(plane: Plane, transform: AbstractTransform) -> FieldSlice:
     """The transform in one plane."""
-    grid, mapper = plane.grid, transform.to(torch.float64)
+    grid, mapper = plane.grid, transform.to(torch.float64).without_gradients()
     directions = torch.tensor(grid.direction, dtype=torch.float64)
     displacement, determinant = [], []
     with torch.no_grad():

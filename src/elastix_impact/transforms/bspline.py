@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import final
 
 import torch
@@ -20,6 +21,7 @@ from elastix_impact.geometry.bspline_hessian import lattice_hessian
 from elastix_impact.geometry.grid import Grid, Row
 from elastix_impact.geometry.lattice_points import LatticePoints, is_parallel, spline_on_lattice
 from elastix_impact.geometry.patches import Patches, PatchPoints, block_rows, block_tables, contract_blocks
+from elastix_impact.geometry.spline_rows import SplineRows
 from elastix_impact.typing import Points, Vector
 
 from .base import AbstractTransform, KroneckerJacobian
@@ -49,11 +51,14 @@ class BSplineTransform(AbstractTransform):
         1, 2 or 3.
     recursive
         Whether files call it RecursiveBSplineTransform; the map is the same.
+    has_gradients
+        Whether `map_points` and `spatial_jacobian` are differentiable; see `without_gradients`.
     """
 
     grid: Grid
     order: int = 3
     recursive: bool = False
+    has_gradients: bool = True
 
     def __post_init__(self) -> None:
         expected = self.grid.dimension * self.grid.number_of_voxels
@@ -86,6 +91,8 @@ class BSplineTransform(AbstractTransform):
 
     def map_points(self, world_points: Points) -> Points:
         """Displaced points in mm (N, D), differentiable with respect to parameters and points."""
+        if self._rows is not None:
+            return world_points + self._rows.values(world_points)
         return world_points + _per_chunk(self._displacements, world_points)
 
     def map_patches(self, patches: Patches) -> PatchPoints:
@@ -108,6 +115,8 @@ class BSplineTransform(AbstractTransform):
     def spatial_jacobian(self, world_points: Points) -> Float[Tensor, "N D D"]:
         """dT/dx (N, D, D), differentiable with respect to the parameters."""
         identity = torch.eye(self.dimension, dtype=world_points.dtype, device=world_points.device)
+        if self._rows is not None:
+            return identity + self._rows.slopes(world_points)
         return identity + _per_chunk(self._displacement_slopes, world_points)
 
     def spatial_hessian(self, world_points: Points) -> Float[Tensor, "N D D D"]:
@@ -129,6 +138,16 @@ class BSplineTransform(AbstractTransform):
 
     def _displacement_hessian(self, world_points: Tensor) -> Tensor:
         return lattice_hessian(self.coefficients, self.lattice, world_points)
+
+    def without_gradients(self) -> "BSplineTransform":
+        """The same map, read by rows where it lies on a CPU."""
+        return replace(self, has_gradients=False)
+
+    @cached_property
+    def _rows(self) -> SplineRows | None:
+        if self.has_gradients or self.parameters.device.type != "cpu":
+            return None
+        return SplineRows(self.coefficients, self.lattice)
 
     def shifted(self, offset: Row) -> "BSplineTransform":
         """The same map in a world moved by `offset` mm: the lattice moves."""

@@ -108,6 +108,11 @@ class CompositeTransform(AbstractTransform):
         """The same map in a world moved by `offset` mm."""
         return CompositeTransform(self.initial.shifted(offset), self.current.shifted(offset), self.combination)
 
+    def without_gradients(self) -> "CompositeTransform":
+        """Both transforms without gradients."""
+        parts = self.initial.without_gradients(), self.current.without_gradients()
+        return CompositeTransform(*parts, self.combination)
+
     def to(self, dtype: torch.dtype, device: torch.device | str = "cpu") -> "CompositeTransform":
         """Both transforms in this dtype on this device."""
         return CompositeTransform(self.initial.to(dtype, device), self.current.to(dtype, device), self.combination)

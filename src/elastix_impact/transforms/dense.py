@@ -33,19 +33,19 @@ def over_grid(grid: Grid, function: Callable[[Points], Tensor]) -> FeatureVolume
 
 def displacement_field(transform: AbstractTransform, grid: Grid) -> FeatureVolume:
     """T(x) - x in mm at the voxels of `grid`, float32 (D, (z, )y, x); component order x, y(, z)."""
-    transform = transform.to(torch.float64)
+    transform = transform.to(torch.float64).without_gradients()
     return over_grid(grid, lambda world_points: transform.map_points(world_points) - world_points)
 
 
 def jacobian_field(transform: AbstractTransform, grid: Grid) -> FeatureVolume:
     """dT/dx at the voxels of `grid`, row after row, float32 (D * D, (z, )y, x)."""
-    transform = transform.to(torch.float64)
+    transform = transform.to(torch.float64).without_gradients()
     return over_grid(grid, lambda world_points: transform.spatial_jacobian(world_points).flatten(1))
 
 
 def inverse_jacobian_field(transform: AbstractTransform, inverse: AbstractTransform, grid: Grid) -> FeatureVolume:
     """d(T^-1)/dx at the voxels of `grid`, as in `jacobian_field`; `inverse` is `inverse_on` that grid."""
-    transform, inverse = transform.to(torch.float64), inverse.to(torch.float64)
+    transform, inverse = transform.to(torch.float64).without_gradients(), inverse.to(torch.float64)
 
     def rows(world_points: Tensor) -> Tensor:
         return torch.linalg.inv(transform.spatial_jacobian(inverse.map_points(world_points))).flatten(1)

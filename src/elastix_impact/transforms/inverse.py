@@ -93,7 +93,7 @@ def solve_inverse(transform: AbstractTransform, world_points: Points) -> Inversi
             f"points of {world_points.shape[1]} coordinates for a transform of {transform.dimension} dimensions",
             remedy="Give the points of the images that were registered",
         )
-    transform, asked = transform.to(torch.float64), world_points.detach().double().cpu()
+    transform, asked = transform.to(torch.float64).without_gradients(), world_points.detach().double().cpu()
     with torch.no_grad():
         pieces = [_invert(transform, chunk) for chunk in asked.split(_CHUNK)]
     return Inversion(*(torch.cat([getattr(p, name) for p in pieces]) for name in Inversion.__dataclass_fields__))

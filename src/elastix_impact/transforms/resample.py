@@ -35,7 +35,7 @@ def resample(image: Image, transform: AbstractTransform, grid: Grid, order: int,
     offset = tuple(-c for c in grid.centre)
     local = image.shifted(offset)
     field = ScalarField.from_volume(local.data.float(), local.grid, order)
-    moved = transform.shifted(offset).to(torch.float32, device)
+    moved = transform.shifted(offset).to(torch.float32, device).without_gradients()
     pieces = []
     with torch.no_grad():
         for world_points in grid_chunks(grid.shifted(offset), device):
@@ -59,7 +59,7 @@ def resample_labels(labels: Image, transform: AbstractTransform, grid: Grid, def
     -----
     The arithmetic is float64 on the CPU. A point half-way between two voxels takes the one with the higher index.
     """
-    transform, values = transform.to(torch.float64), labels.data.flatten()
+    transform, values = transform.to(torch.float64).without_gradients(), labels.data.flatten()
     sizes = torch.tensor(labels.grid.size)
     strides = torch.tensor(labels.grid.strides)
     pieces = []
