@@ -1,5 +1,7 @@
 """Images on other grids: inside or outside, resizing along the axes, and the points of a grid piece by piece."""
 
+from collections.abc import Iterator
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -44,17 +46,13 @@ def _axis_matrix(source: int, target: int, step: float, order: int) -> Tensor:
     return torch.zeros(target, source, dtype=torch.float64).scatter_add_(1, index, weights[:, 0])
 
 
-def grid_chunks(grid: Grid, device: torch.device | str) -> list[Points]:
-    """World points of all voxels of `grid` in float32 pieces of at most a few hundred thousand."""
+def grid_chunks(grid: Grid, device: torch.device | str) -> Iterator[Points]:
+    """World points of all voxels of `grid` in float32, a few hundred thousand at a time."""
     dimension = grid.dimension
     rows = max(1, (1 << 18) // max(1, grid.size[0] * (grid.size[1] if dimension == 3 else 1)))
     matrix = grid.matrix(Frame.INDEX, Frame.WORLD).to(torch.float32).to(device)
     planes = torch.arange(grid.shape[0], device=device, dtype=torch.float32).split(rows)
     others = [torch.arange(n, device=device, dtype=torch.float32) for n in grid.shape[1:]]
-    pieces = []
     for plane in planes:
         zyx = torch.stack(torch.meshgrid(plane, *others, indexing="ij"), dim=-1).reshape(-1, dimension)
-        pieces.append(
-            torch.addmm(matrix[:dimension, dimension], flip_axis_order(zyx), matrix[:dimension, :dimension].T)
-        )
-    return pieces
+        yield torch.addmm(matrix[:dimension, dimension], flip_axis_order(zyx), matrix[:dimension, :dimension].T)
