@@ -10,7 +10,7 @@ from . import hdf5_process
 
 SUFFIXES = (".h5", ".hdf5")
 
-SECONDS = 20
+SECONDS = 10
 """For reading a file, and as many again for each of its gigabytes: HDF5 reads a gigabyte in about two seconds."""
 
 
