@@ -67,7 +67,7 @@ MAPS = {
 (FinalGridSpacingInPhysicalUnits 60)
 (Metric "AdvancedMattesMutualInformation")
 (NumberOfHistogramBins 24)
-(SP_a 6000)
+(SP_a 1500)
 """,
 }
 

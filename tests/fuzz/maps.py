@@ -8,7 +8,13 @@ from elastix_impact.parameters.presets import NOMINAL, PRESETS, preset_texts
 
 SHARED_MAPS = Path(__file__).resolve().parents[3] / "shared" / "golden" / "maps"
 
-BAD_VALUES = ["nan", "NaN", "-nan", "inf", "-inf", "1e999", "-1e999", "1e300", "-1e300", "1e-300", "-1", "0", "-0", "0.5", "1_0", "0x10", "１", "1,5", "--1", "1e", '""', "x", "true", "false", '"true"', "2147483648", "-2147483649", "99999999999999999999999", "4294967296", "L2", '"Static"', '"Jacobian"', "01", '"0101"', "/etc/passwd", "../../x", "~", '"EulerTransform"', '"BSplineTransform"', '"MattesMutualInformation"', '"Impact"', '"RandomSampler"', "NUL", '"a', 'b"', "é", '"é"', "\\", ";", "#", "$HOME"]
+BAD_VALUES = (
+    "nan", "NaN", "-nan", "inf", "-inf", "1e999", "-1e999", "1e300", "-1e300", "1e-300", "-1", "0", "-0", "0.5",
+    "1_0", "0x10", "１", "1,5", "--1", "1e", '""', "x", "true", "false", '"true"', "2147483648", "-2147483649",
+    "99999999999999999999999", "4294967296", "L2", '"Static"', '"Jacobian"', "01", '"0101"', "/etc/passwd",
+    "../../x", "~", '"EulerTransform"', '"BSplineTransform"', '"MattesMutualInformation"', '"Impact"',
+    '"RandomSampler"', "NUL", "é", '"é"', "\\", ";", "#", "$HOME", '"a b"',
+)  # fmt: skip
 LONG = ("9" * 5000, "1 " * 3000, '"' + "a" * 5000 + '"')
 HOW = ("value", "value", "value", "values", "drop", "twice", "quote", "parenthesis", "name", "level", "byte", "cut",
        "utf-16", "joined", "value of another", "moved")  # fmt: skip

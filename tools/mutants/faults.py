@@ -1,7 +1,7 @@
 """Small faults in a source text: one operator, comparison, number, sign, argument or statement is another or is gone.
 
-Only bodies of functions are changed. Docstrings, annotations, default values, decorators, assertions, the words of errors
-and `__repr__` are left as they are: nobody computes with them.
+Only bodies of functions are changed. Docstrings, annotations, default values, decorators, assertions, the words of
+errors and `__repr__` are left as they are: nobody computes with them.
 """
 
 import ast
@@ -18,11 +18,15 @@ _OTHER_COMPARISON: dict[type[ast.cmpop], ast.cmpop] = {
     ast.Lt: ast.LtE(), ast.LtE: ast.Lt(), ast.Gt: ast.GtE(), ast.GtE: ast.Gt(), ast.Eq: ast.NotEq(),
     ast.NotEq: ast.Eq(), ast.Is: ast.IsNot(), ast.IsNot: ast.Is(), ast.In: ast.NotIn(), ast.NotIn: ast.In(),
 }  # fmt: skip
-_SAME_NUMBERS = frozenset(
-    "detach contiguous to cpu clone double float requires_grad_ view_as item tolist copy squeeze unsqueeze keys".split()
-)
+_SAME_NUMBERS = frozenset({
+    "detach", "contiguous", "to", "cpu", "clone", "double", "float", "requires_grad_",
+    "view_as", "item", "tolist", "copy", "squeeze", "unsqueeze", "keys",
+})  # fmt: skip
 """Methods that, left out, mostly leave the same numbers behind."""
-_NO_MATTER = frozenset("device name where expected remedy dtype memory_format out non_blocking stacklevel".split())
+_NO_MATTER = frozenset({
+    "device", "name", "where", "expected", "remedy", "dtype", "memory_format", "out",
+    "non_blocking", "stacklevel",
+})  # fmt: skip
 """Keyword arguments that say where numbers lie, or words."""
 
 

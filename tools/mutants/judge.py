@@ -101,7 +101,7 @@ def _fails(session: pytest.Session, chosen: list[int]) -> bool:
 
 
 def _quickest(tests: dict[int, float], seconds: float) -> dict[int, float]:
-    """The quickest tests, as many as take so many seconds together, in the order of their files."""
+    """The quickest tests, as many as take so many seconds together, the quickest first."""
     chosen, spent = {}, 0.0
     for place, took in sorted(tests.items(), key=lambda test: test[1]):
         spent += took
