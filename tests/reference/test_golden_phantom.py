@@ -1,4 +1,4 @@
-"""The demo's chest, coarse, registered by ours as itk-elastix did it: `tools/golden.py` made the values. No ../shared."""
+"""The demo's chest, coarse, registered by ours as itk-elastix did it (`tools/golden.py`); no ../shared."""
 
 import json
 import sys

@@ -19,7 +19,7 @@ TESTS = {
     "geometry": ("unit/geometry", "oracles/test_pyramid_itk.py", "properties/test_lattice_properties.py"),
     "transforms": ("unit/transforms", "contracts/test_transforms.py"),
     "metrics": ("unit/metrics", "contracts/test_metrics.py"),
-    "samplers": ("contracts/test_sampler_contract.py", "contracts/test_metrics.py"),
+    "samplers": ("unit/samplers", "contracts/test_sampler_contract.py", "contracts/test_metrics.py"),
     "optimizers": ("unit/optimizers", "contracts/test_optimizer_contract.py", "unit/test_asgd_estimate.py",
                    "oracles/test_jacobian_terms.py"),
 }  # fmt: skip
