@@ -65,4 +65,4 @@ def test_the_resampled_image_is_the_same(case: tuple[dict, Path]) -> None:
     golden, out = case
     voxels = sitk.GetArrayFromImage(sitk.ReadImage(str(out / "result.0.mha"))).ravel()
     found = voxels[:: len(voxels) // 200]
-    assert np.abs(found - golden["resampled"]).mean() < 1.0, "of a thousand Hounsfield units between air and tissue"
+    assert np.abs(found - golden["resampled"]).mean() < 3, "of a thousand Hounsfield units between air and tissue"
