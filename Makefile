@@ -8,8 +8,10 @@ DEMO ?= Demo
 BUILD_IMAGE ?= $(if $(shell command -v docker),docker build,buildah bud)
 IMAGE_OPTIONS ?=
 PEERS ?=
+MUTANTS ?=
+FUZZ_CASES ?= 500
 
-.PHONY: demo test test-slow lint format bench peers wheel image test-image clean
+.PHONY: demo test test-slow lint format bench peers mutants fuzz wheel image test-image clean
 
 demo: $(RUNTIME)  ## make a phantom pair and MIND models, register them, print the landmark error
 	$(BIN)/elastix-impact demo $(DEMO)
@@ -35,6 +37,12 @@ bench: $(DEVELOPMENT)  ## accuracy, time and memory beside itk-elastix on the sa
 
 peers: $(DEVELOPMENT)  ## ours beside elastix, ANTs, greedy and convexAdam on the same pairs (needs ../shared; hours), PEERS="--pairs brain"
 	$(BIN)/python -m benchmarks.peers $(PEERS)
+
+mutants: $(DEVELOPMENT)  ## plant small faults, one at a time, and see whether the tests see them (an hour), MUTANTS="--rooms metrics --faults 20"
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutants $(MUTANTS)
+
+fuzz: $(DEVELOPMENT)  ## damaged maps, images, transforms, landmarks, records and models, FUZZ_CASES=20000
+	FUZZ_CASES=$(FUZZ_CASES) $(BIN)/python -m pytest tests/fuzz -o timeout=0
 
 wheel: | $(BIN)/python  ## the package as one file, beside the Dockerfile
 	rm -f docker/elastix_impact-*.whl

@@ -23,19 +23,7 @@ from elastix_impact.runs.case import Case
 from elastix_impact.runs.run_case import run_case
 from elastix_impact.staging.staged import WORK_NAME
 from elastix_impact.transforms.base import AbstractTransform
-
-
-class Interrupts(NullObserver):
-    """Presses Ctrl-C, or raises something else, when a level has made some iterations."""
-
-    def __init__(self, level: int, iteration: int, error: type[BaseException] = KeyboardInterrupt) -> None:
-        self.place, self.error, self.seen = (level, iteration), error, list[tuple[int, int]]()
-
-    def on_iterations(self, level: int, rows: Sequence[IterationRecord], transform: AbstractTransform) -> bool:
-        self.seen += [(level, row.iteration) for row in rows]
-        if self.seen[-1] >= self.place:
-            raise self.error
-        return False
+from interrupting import Interrupts
 
 
 def case_of(data: Path, out: Path, **changes: object) -> Case:

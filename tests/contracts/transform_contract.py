@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from elastix_impact.geometry.grid import Grid
+from elastix_impact.geometry.patches import Patches
 from elastix_impact.transforms.base import AbstractTransform, KroneckerJacobian
 
 POINTS = 11
@@ -110,6 +112,15 @@ class TransformContract(ABC):
         transform, world_points = self.make(), self.world_points()
         one_by_one = torch.cat([transform.map_points(point[None]) for point in world_points])
         torch.testing.assert_close(transform.map_points(world_points), one_by_one, rtol=0, atol=1e-11)
+
+    def test_patches_go_where_their_points_go(self) -> None:
+        transform, centres = self.make(), self.world_points()
+        lattice = Grid.axis_aligned((3, 2, 4)[: self.dimension], (5.0, 7.0, 6.0)[: self.dimension])
+        straight = Patches(centres, lattice.world_points(), lattice)
+        turned = Patches(centres, torch.randn(POINTS, 5, self.dimension, dtype=torch.float64) * 9, None)
+        for patches in (straight, turned):
+            expected = transform.map_points(patches.points.flatten(0, 1)).view_as(patches.points)
+            torch.testing.assert_close(transform.map_patches(patches), expected, rtol=0, atol=1e-9)
 
     def test_no_points_give_no_points(self) -> None:
         assert self.make().map_points(self.world_points(0)).shape == (0, self.dimension)

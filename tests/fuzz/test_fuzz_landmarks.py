@@ -4,22 +4,18 @@ What was damaged decides what is right: a coordinate that is NaN, infinite, miss
 cut short at most the first points are read, as they were; after a changed byte all points are finite.
 """
 
-import os
 import random
 import re
-import warnings
-from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
-from elastix_impact.errors import ElastixImpactError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.io.points import read_points, write_points
+from fuzz.battery import CASES, WRONG, Case, Outcome, run_battery
 
-CASES = int(os.environ.get("FUZZ_CASES", "500"))
 GRID = Grid.axis_aligned((30, 40, 50), (1.5, 2.0, 2.5), (-10.0, 20.0, -30.0))
 FLAT = Grid.axis_aligned((30, 40), (1.0, 1.0))
 POINTS = torch.rand(7, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 100 - 50
@@ -76,36 +72,26 @@ def damaged(path: Path, draw: random.Random) -> tuple[str, str]:
 
 def test_damaged_landmark_files(sound: list[Path], tmp_path: Path) -> None:
     truth = {path: read(path) for path in sound}
-    outcomes: Counter[str] = Counter()
-    wrong: dict[int, str] = {}
-    for seed in range(CASES):
+
+    def make(seed: int) -> Case:
         draw = random.Random(seed)
         path = draw.choice(sound)
         target = tmp_path / path.name
         how, text = damaged(path, draw)
         target.write_text(text, encoding="utf-8")
-        fault = outcome_of(target, how, truth[path], outcomes)
-        if fault:
-            wrong[seed] = f"{path.name}, {how}: {fault}"
-    assert not wrong, "\n".join(f"{seed}: {what}" for seed, what in wrong.items())
+        return Case(f"{path.name}, {how}", lambda: taken(target, how, truth[path]), target.name)
+
+    outcomes = run_battery(make)
     assert outcomes["refused"] > CASES // 3
     assert outcomes["read"] > CASES // 20
 
 
-def outcome_of(target: Path, how: str, truth: Tensor, outcomes: Counter[str]) -> str:
-    """What is wrong with how a damaged file is taken; empty if nothing is."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            found = read(target)
-    except ElastixImpactError as error:
-        outcomes["refused"] += 1
-        return "the error names no file" if target.name not in str(error) else ""
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    outcomes["read"] += 1
+def taken(target: Path, how: str, truth: Tensor) -> Outcome:
+    """How a damaged file is read."""
+    found = read(target)
     if how in ("bad", "missing", "surplus"):
-        return "accepted"
+        return f"{WRONG}accepted"
     if how == "cut" and not torch.equal(found[:-1], truth[: len(found) - 1]):  # the last number may have lost digits
-        return "other points were read from a part of the file"
-    return "" if found.ndim == 2 and bool(found.isfinite().all()) else "points that are no numbers"
+        return f"{WRONG}other points were read from a part of the file"
+    sound = found.ndim == 2 and bool(found.isfinite().all())
+    return "read" if sound else f"{WRONG}points that are no numbers"

@@ -4,27 +4,23 @@ What was damaged decides what is right: a number that is NaN, infinite, missing 
 is refused or still says the same map; after a changed byte the map is finite, or the file is refused.
 """
 
-import os
 import random
 import re
-import warnings
-from collections import Counter
 from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
 import torch
 
-from elastix_impact.errors import ElastixImpactError
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.io.itk_transform import write_itk_field, write_itk_transform
 from elastix_impact.io.read_transform import read_transform
 from elastix_impact.io.transform_file import TransformRecord, write_transform_file
 from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
+from fuzz.battery import CASES, WRONG, Case, Outcome, run_battery
 from transform_samples import samples
 
-CASES = int(os.environ.get("FUZZ_CASES", "500"))
 GRID = Grid.axis_aligned((5, 6, 4), (20.0, 15.0, 30.0), (-40.0, 30.0, -50.0))
 POINTS = GRID.to_world(torch.rand(20, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 3)
 MINIMAL = '(Transform "TranslationTransform")\n(NumberOfParameters 3)\n(TransformParameters 1 2 3)\n'
@@ -115,37 +111,25 @@ def damaged(path: Path, target: Path, draw: random.Random) -> str:
 
 def test_damaged_transform_files(sound: list[Path], tmp_path: Path) -> None:
     truth = {path: read_transform(path).as_stored.map_points(POINTS) for path in sound}
-    outcomes: Counter[str] = Counter()
-    wrong: dict[int, str] = {}
-    for seed in range(CASES):
+
+    def make(seed: int) -> Case:
         draw = random.Random(seed)
         path = draw.choice(sound)
         target = tmp_path / f"t{''.join(path.suffixes)}"
         how = damaged(path, target, draw)
-        fault = outcome_of(target, how, truth[path], outcomes)
-        if fault:
-            wrong[seed] = f"{path.name}, {how}: {fault}"
-    assert not wrong, "\n".join(f"{seed}: {what}" for seed, what in wrong.items())
+        return Case(f"{path.name}, {how}", lambda: taken(target, how, truth[path]), target.name)
+
+    outcomes = run_battery(make)
     assert outcomes["refused"] > CASES // 3
     assert outcomes["read"] > CASES // 20
 
 
-def outcome_of(target: Path, how: str, truth: torch.Tensor, outcomes: Counter[str]) -> str:
-    """What is wrong with how a damaged file is taken; empty if nothing is."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            mapped = read_transform(target).as_stored.map_points(
-                POINTS if truth.shape == POINTS.shape else POINTS[:, :2]
-            )
-    except ElastixImpactError as error:
-        outcomes["refused"] += 1
-        return "the error names no file" if target.name not in str(error) else ""
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"
-    outcomes["read"] += 1
+def taken(target: Path, how: str, truth: torch.Tensor) -> Outcome:
+    """How a damaged file is read."""
+    points = POINTS if truth.shape == POINTS.shape else POINTS[:, :2]
+    mapped = read_transform(target).as_stored.map_points(points)
     if how in ("bad", "missing", "surplus", "twice"):
-        return "accepted"
+        return f"{WRONG}accepted"
     if how == "cut" and not torch.equal(mapped, truth):
-        return "another map was read from a part of the file"
-    return "" if bool(mapped.isfinite().all()) else "points are mapped to what is no number"
+        return f"{WRONG}another map was read from a part of the file"
+    return "read" if bool(mapped.isfinite().all()) else f"{WRONG}points are mapped to what is no number"

@@ -18,6 +18,7 @@ from elastix_impact.transforms.bspline import BSplineTransform
 from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.translation import TranslationTransform
 
+from . import hdf5
 from .displacement_field import transform_of_field
 from .formats import library_chatter_off
 from .images import grid_of
@@ -43,6 +44,8 @@ def read_itk_transform(path: Path) -> AbstractTransform:
     if not path.is_file():
         raise TransformFileError("no such transform file", where=str(path), remedy="Check the path")
     check_whole(path)
+    if path.suffix.lower() in hdf5.SUFFIXES:
+        hdf5.check_readable(path)
     try:
         with _kept_warnings() as kept, library_chatter_off():
             itk_transform = _SimpleITK.ReadTransform(str(path))  # as it is; see `_typed`

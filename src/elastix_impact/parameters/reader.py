@@ -182,8 +182,17 @@ class Reader:
         if number is not None and parameter.above is not None and number <= parameter.above:
             self.note("error", written, f"{text} is too small", f"Give a number above {parameter.above:g}")
             return False
+        largest = _LARGEST_INTEGER if parameter.kind == "int" else _LARGEST_NUMBER
+        if number is not None and abs(number) > largest:
+            self.note("error", written, f"{text} is too large", f"Give a number between -{largest:g} and {largest:g}")
+            return False
         return True
 
+
+_LARGEST_NUMBER = 3e38
+"""Images and features are float32, which holds nothing larger."""
+_LARGEST_INTEGER = 2**53
+"""Up to here every whole number is one of Python's floats, by which texts are read."""
 
 _LABELS = {
     "Metric": "Metric", "ImageSampler": "ImageSampler", "Interpolator": "Interpolator", "Optimizer": "Optimizer",
@@ -225,8 +234,8 @@ def as_integer(text: str) -> int | None:
 
 
 def as_number(text: str) -> float | None:
-    """The finite number, None if it is none."""
-    if "_" in text:
+    """The finite number in ASCII digits, None if it is none."""
+    if "_" in text or not text.isascii():
         return None
     try:
         number = float(text)

@@ -6,6 +6,8 @@ numbers and texts only: reading it runs nothing.
 
 import pickle
 import time
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,12 @@ from .fingerprint import Fingerprint, differences
 
 FILE_NAME = "checkpoint.pt"
 FORMAT = 1
+
+_UNREADABLE = (
+    OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, NotImplementedError,
+    pickle.UnpicklingError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading a file that is no checkpoint, or a damaged one, ends in."""
 
 
 class Continued(Protocol):
@@ -177,16 +185,25 @@ class Checkpoint:
 def _load(path: Path) -> dict[str, Any]:
     check_packing_of(path)
     try:
+        _check_sums(path)
         saved = torch.load(path, map_location="cpu", weights_only=True)
         if saved["format"] != FORMAT:
             raise ValueError(f"its format is {saved['format']}, this version reads {FORMAT}")
-    except (OSError, EOFError, KeyError, TypeError, ValueError, RuntimeError, pickle.UnpicklingError) as error:
+    except _UNREADABLE as error:
         raise InputError(
             f"the checkpoint can't be read: {' '.join(str(error).split())[:200]}",
             where=str(path),
             remedy="Run without --resume to begin anew",
         ) from error
     return saved
+
+
+def _check_sums(path: Path) -> None:
+    """Raise ValueError where a checksum of the archive fails: PyTorch would read other numbers."""
+    with zipfile.ZipFile(path) as archive:
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise ValueError(f"{damaged} in it is damaged")
 
 
 def _listed(names: list[str]) -> str:

@@ -112,9 +112,9 @@ def read_archive(file: OpenedFile) -> tuple[bytes, ModelFile]:
 
 def _checked_names(content: bytes, where: str) -> list[str]:
     """The names in the archive, whose sizes are looked at before anything is unpacked."""
-    if not zipfile.is_zipfile(io.BytesIO(content)):
-        raise ModelError(_what_it_is(content), where=where, expected="a TorchScript file", remedy=FETCH_AGAIN)
     try:
+        if not zipfile.is_zipfile(io.BytesIO(content)):
+            raise ModelError(_what_it_is(content), where=where, expected="a TorchScript file", remedy=FETCH_AGAIN)
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             check_packing(archive, len(content), where)
             names, damaged = archive.namelist(), archive.testzip()

@@ -1,5 +1,7 @@
 """Interpolation against scipy, SimpleITK and finite differences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -11,6 +13,7 @@ from elastix_impact.geometry.field import Field, ScalarField
 from elastix_impact.geometry.grid import Grid
 from elastix_impact.geometry.image import Image
 from elastix_impact.geometry.interpolate import grid_chunks, is_inside, resize
+from elastix_impact.geometry.patches import Patches
 
 OBLIQUE = Grid((7, 6, 5), (1.5, 2.0, 3.0), (10.0, -5.0, 4.0), ((0.8, -0.6, 0.0), (0.6, 0.8, 0.0), (0.0, 0.0, -1.0)))
 FLAT = Grid((7, 6), (1.5, 2.0), (10.0, -5.0), ((0.0, -1.0), (1.0, 0.0)))
@@ -34,6 +37,31 @@ def test_values_agree_with_scipy(grid, order, generator):
     expected = np.stack([ndimage.map_coordinates(c, zyx, order=order, mode="mirror") for c in volume.numpy()], axis=-1)
     got = Field.from_volume(volume, grid, order).values(points)
     np.testing.assert_allclose(got.numpy(), expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("grid", [OBLIQUE, FLAT], ids=["3d", "2d"])
+@pytest.mark.parametrize("order", [0, 1, 2, 3])
+def test_the_rim_is_held_or_for_splines_mirrored(grid, order, generator):
+    """Between the outermost voxels' centres and half a voxel beyond them; scipy says what is there."""
+    volume = _volume(grid, 1, generator)
+    size = torch.tensor(grid.size, dtype=torch.float64)
+    inside = torch.rand(400, grid.dimension, generator=generator, dtype=torch.float64) * (size - 0.02) - 0.49
+    axis, end = torch.arange(400) % grid.dimension, torch.arange(400) // 200
+    depth = 0.05 + 0.43 * torch.rand(400, generator=generator, dtype=torch.float64)
+    inside[torch.arange(400), axis] = torch.where(end == 0, -depth, size[axis] - 1 + depth)
+    mode = "nearest" if order < 2 else "mirror"
+    expected = ndimage.map_coordinates(
+        ndimage.spline_filter(volume[0].numpy(), order, mode="mirror") if order > 1 else volume[0].numpy(),
+        inside.flip(-1).T.numpy(), order=order, mode=mode, prefilter=False,
+    )  # fmt: skip
+    points = grid.to_world(inside)
+    np.testing.assert_allclose(Field.from_volume(volume, grid, order).values(points)[:, 0], expected, atol=1e-9)
+    scalar = ScalarField.from_volume(volume[0], grid, order)
+    np.testing.assert_allclose(scalar.values(points)[:, 0], expected, atol=1e-9)
+    corner = replace(grid, size=(2,) * grid.dimension, origin=(0.0,) * grid.dimension)
+    patches = Patches(points, corner.world_points(), corner)
+    assert patches.separable_on(grid, order) is (order > 0)
+    np.testing.assert_allclose(scalar.patch_values(patches)[:, 0, 0], expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("grid", [OBLIQUE, FLAT], ids=["3d", "2d"])

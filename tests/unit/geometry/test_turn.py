@@ -74,3 +74,22 @@ def test_the_nearest_rotation_undoes_scales(dimension):
     torch.testing.assert_close(nearest_rotation(turn @ scales), turn)
     mirrored = torch.diag(torch.tensor([-1.0, *([1.0] * (dimension - 1))], dtype=torch.float64))
     assert torch.linalg.det(nearest_rotation(turn @ mirrored)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("degrees", [0.0, 20.0, 89.0, 91.0, 150.0, 179.0])
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_the_angle_between_axes(dimension, degrees):
+    assert angle_between(_axes(0, dimension), _axes(degrees, dimension)) == pytest.approx(
+        math.radians(degrees), abs=1e-7
+    )
+    assert angle_between(_axes(10, dimension), _axes(10 - degrees, dimension)) == pytest.approx(
+        math.radians(degrees), abs=1e-7
+    )
+
+
+def test_an_image_without_its_direction_lies_along_the_worlds_axes():
+    image = _image(30)
+    bare = image.without_direction()
+    assert bare.grid == image.grid.without_direction()
+    assert bare.grid.direction == _axes(0)
+    assert bare.data is image.data

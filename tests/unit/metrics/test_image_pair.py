@@ -118,3 +118,13 @@ def test_a_mask_beside_the_image_is_refused() -> None:
 def test_orders_that_do_not_exist_are_refused(orders: tuple[int, int], where: str) -> None:
     with pytest.raises(InputError, match=where):
         MeanSquares(noise(1), noise(2), None, fixed_order=orders[0], moving_order=orders[1])
+
+
+def test_normalised_mean_squares_by_hand() -> None:
+    """100 over the square of the largest difference that a fixed and a moving intensity can have, inside the masks."""
+    fixed, moving = noise(8), Image(noise(9).data * 0.5 + 90, GRID)
+    world_points = FullSampler(GRID, None, "cpu").draw()
+    plain = float(MeanSquares(fixed, moving, None).evaluate(STILL, world_points).value)
+    largest = max(float(fixed.data.max() - moving.data.min()), float(moving.data.max() - fixed.data.min()))
+    found = MeanSquares(fixed, moving, None, use_normalization=True).evaluate(STILL, world_points)
+    assert float(found.value) == pytest.approx(plain * 100 / largest**2, rel=1e-5)

@@ -50,3 +50,34 @@ def test_an_evaluation_that_failed_changes_nothing() -> None:
 def test_impossible_settings_are_named(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match="Expected"):
         AdamSettings(**{"learning_rate": 0.1, "iterations": 5, **wrong})
+
+
+def test_scales_divide_the_steps_as_parameters_that_were_scaled() -> None:
+    """Steps with scales s are those of sqrt(s) times the parameters without."""
+    scales, generator = torch.tensor([4.0, 0.25, 1.0]), torch.Generator().manual_seed(1)
+    settings = AdamSettings(learning_rate=0.1, iterations=10)
+    scaled, plain = Adam(settings, scales), Adam(settings)
+    parameters, roots = torch.tensor([1.0, 2.0, 3.0]), scales.sqrt()
+    other, state, other_state = parameters * roots, scaled.init(parameters), plain.init(parameters)
+    for _ in range(5):
+        gradient = torch.randn(3, generator=generator)
+        parameters, state = scaled.step(parameters, gradient, state)
+        other, other_state = plain.step(other, gradient / roots, other_state)
+        torch.testing.assert_close(parameters * roots, other)
+
+
+def test_the_rate_stays_at_zero_after_the_last_iteration() -> None:
+    adam = Adam(AdamSettings(learning_rate=0.1, iterations=3))
+    parameters = torch.ones(2)
+    state = adam.init(parameters)
+    rates = []
+    for _ in range(6):
+        parameters, state = adam.step(parameters, torch.ones(2), state)
+        rates.append(float(adam.step_size(state)))
+    assert rates == pytest.approx([0.1, 0.075, 0.025, 0.0, 0.0, 0.0], abs=1e-7)
+
+
+@pytest.mark.parametrize("wrong", [{"beta1": -0.1}, {"beta2": -0.5}, {"beta1": 1.0}, {"beta2": 1.0}])
+def test_running_means_need_a_share_from_zero_to_below_one(wrong: dict[str, float]) -> None:
+    with pytest.raises(InputError, match="Beta"):
+        AdamSettings(learning_rate=0.1, iterations=3, **wrong)

@@ -49,3 +49,9 @@ def test_a_flat_place_is_told_from_a_short_step() -> None:
 def test_impossible_settings_are_named(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match="Expected"):
         RegularStepSettings(**{"maximum_step_length": 1.0, "minimum_step_length": 0.1, **wrong})
+
+
+@pytest.mark.parametrize("factor", [0.0, 1.0, -0.5])
+def test_steps_that_are_not_shortened_or_vanish_at_once_are_refused(factor: float) -> None:
+    with pytest.raises(InputError, match="RelaxationFactor"):
+        RegularStepSettings(maximum_step_length=1.0, minimum_step_length=0.1, relaxation_factor=factor)

@@ -205,6 +205,20 @@ def test_mutual_information(plan, only_error) -> None:
     assert "not possible" in only_error(**MI, MovingKernelBSplineOrder="0").message
 
 
+@pytest.mark.parametrize("text", ["1e39", "-4e38"])
+def test_numbers_that_no_image_holds_are_refused(only_error, text: str) -> None:
+    assert f"{text} is too large" in only_error(DefaultPixelValue=text).message
+
+
+@pytest.mark.parametrize("text", ["１", "2_0", "0x10", "nan", "1e999"])
+def test_numbers_are_finite_and_in_ascii_digits(only_error, text: str) -> None:
+    assert "is not a whole number" in only_error(MaximumNumberOfIterations=text).message
+
+
+def test_whole_numbers_that_no_float_tells_apart_are_refused(only_error) -> None:
+    assert "too large" in only_error(MaximumNumberOfIterations="99999999999999999999").message
+
+
 def test_further_optimisers(plan, only_error) -> None:
     levels = plan(Optimizer='"RegularStepGradientDescent"', RelaxationFactor="0.8").levels
     lengths = [(one.optimizer.maximum_step_length, one.optimizer.minimum_step_length) for one in levels]

@@ -20,14 +20,19 @@ from elastix_impact.samplers.random import RandomCoordinateSampler
 from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.translation import TranslationTransform
 
+FIRST_LOST = 7
+"""From this iteration on the bowl stands on another number."""
+
 GRID = Grid.axis_aligned((8, 8), (1.0, 1.0), (-3.5, -3.5))
 
 
 class Bowl(AbstractMetric):
     """|translation - goal|^2, stretched by the samples' mean and by a number drawn at each evaluation."""
 
-    def __init__(self, generator: torch.Generator, *, valid_fraction: float = 1.0, noise: float = 0.0) -> None:
-        self.generator, self.valid_fraction, self.noise = generator, valid_fraction, noise
+    def __init__(
+        self, generator: torch.Generator, *, valid_fraction: float = 1.0, noise: float = 0.0, added: float = 0.0
+    ) -> None:
+        self.generator, self.valid_fraction, self.noise, self.added = generator, valid_fraction, noise, added
         self.seen: list[tuple[int, Tensor, float]] = []
         self.iteration = -1
 
@@ -41,16 +46,20 @@ class Bowl(AbstractMetric):
         self.seen.append((self.iteration, world_points, drawn))
         goal = torch.tensor([1.0, -2.0]) + self.noise * (world_points.mean(0) + drawn)
         stretch = torch.tensor([1.0, 5.0])
-        value = (stretch * (transform.parameters - goal) ** 2).sum() + 1.0
+        value = (
+            (stretch * (transform.parameters - goal) ** 2).sum()
+            + 1.0
+            + (self.added if self.iteration >= FIRST_LOST else 0.0)
+        )
         return MetricValue(value, torch.tensor(self.valid_fraction), {})
 
 
 def run(
     optimizer: AnyOptimizer, *, iterations: int = 50, anew: bool = False, noise: float = 0.0, valid: float = 1.0,
-    attempts: int = 0, features_change: bool = False,
+    attempts: int = 0, features_change: bool = False, added: float = 0.0,
 ) -> tuple[LoopState, Bowl, list[IterationRecord]]:  # fmt: skip
     generator = torch.Generator().manual_seed(3)
-    metric, reported = Bowl(generator, valid_fraction=valid, noise=noise), []
+    metric, reported = Bowl(generator, valid_fraction=valid, noise=noise, added=added), []
     settings = LoopSettings(
         iterations=iterations, new_samples_every_iteration=anew, required_ratio_of_valid_samples=0.25,
         maximum_number_of_sampling_attempts=attempts, keep_parameters=True, features_change=features_change,
@@ -93,6 +102,17 @@ def test_too_few_samples_are_no_convergence(optimizer: AnyOptimizer) -> None:
     result, *_ = run(optimizer, valid=0.1)
     assert result.stop_reason is StopReason.TOO_FEW_SAMPLES
     assert result.parameters.tolist() == [5.0, 3.0]
+
+
+@pytest.mark.parametrize("added", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("optimizer", [Adam(AdamSettings(learning_rate=0.1, iterations=30)), Lbfgs(LbfgsSettings())])
+def test_a_value_that_is_no_number_ends_the_level_though_its_gradient_is_one(
+    optimizer: AnyOptimizer, added: float
+) -> None:
+    result, *_ = run(optimizer, added=added, anew=True, noise=0.3)
+    assert result.stop_reason is StopReason.NON_FINITE_VALUE
+    finite = [math.isfinite(row.metric) for row in result.rows]
+    assert finite[: FIRST_LOST + 1] == [True] * FIRST_LOST + [False], "its row is in the table, and says so"
 
 
 @pytest.mark.parametrize("attempts", [0, 3])

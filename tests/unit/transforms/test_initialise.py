@@ -101,3 +101,22 @@ def test_lattices_with_other_axes_do_not_refine() -> None:
     target = Grid((9, 9), (1.0, 1.0), (0.0, 0.0), turned)
     with pytest.raises(InputError, match="axes differ"):
         refine_parameters(torch.zeros(60, dtype=torch.float64), source, target, 3)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_tops_are_at_one_height_and_middles_above_each_other(masked: bool) -> None:
+    """Boxes as elastix takes them: from the first voxel's centre to one voxel beyond the last."""
+    fixed = Grid.axis_aligned((10, 8, 6), (1.0, 2.0, 3.0), (5.0, -7.0, 11.0))
+    moving = Grid.axis_aligned((7, 9, 12), (2.0, 1.0, 1.5), (-20.0, 30.0, 4.0))
+    low, high = ((1, 2, 1), (6, 5, 3)) if masked else ((0, 0, 0), (9, 7, 5))
+    mask = box_mask(fixed, low, high) if masked else None
+    found = initial_alignment("GeometryTop", constant(fixed), constant(moving), fixed_mask=mask, moving_mask=None)
+    corners = [
+        [o + s * i for o, s, i in zip(fixed.origin, fixed.spacing, index)] for index in (low, [h + 1 for h in high])
+    ]
+    centre = [(a + b) / 2 for a, b in zip(*corners)]
+    ends = [[o, o + s * n] for o, s, n in zip(moving.origin, moving.spacing, moving.size)]
+    assert found.centre == pytest.approx(centre)
+    expected = [sum(end) / 2 - c for end, c in zip(ends, centre)]
+    expected[2] = ends[2][1] - corners[1][2]
+    assert found.translation == pytest.approx(expected)
