@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from elastix_impact.child_process import NEUTRAL_FOLDER, child_environment
 from elastix_impact.errors import TransformFileError
 
 from . import hdf5_process
@@ -24,8 +25,12 @@ def check_readable(path: Path) -> None:
     """
     seconds = SECONDS * (1 + path.stat().st_size // 10**9)
     command = [sys.executable, "-P", str(Path(hdf5_process.__file__)), str(path.absolute()), str(seconds)]
+    quiet = subprocess.DEVNULL
     try:
-        ended = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=2 * seconds)
+        ended = subprocess.run(
+            command, stdin=quiet, stdout=quiet, stderr=quiet, timeout=2 * seconds,
+            cwd=NEUTRAL_FOLDER, env=child_environment(),
+        )  # fmt: skip
         what = f"HDF5 crashes on it, or needs more than {seconds} s" if ended.returncode not in (0, 1) else ""
     except subprocess.TimeoutExpired:
         what = f"HDF5 comes to no end with it in {2 * seconds} s"

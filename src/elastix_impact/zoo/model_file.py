@@ -4,9 +4,7 @@ import hashlib
 import io
 import os
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +14,7 @@ from typing import BinaryIO, final
 from elastix_impact.errors import ModelError
 
 from .failures import essence
-from .packing import check_packing
+from .packing import ARCHIVE_DAMAGES, check_packing
 from .trust import check_trusted
 
 LARGEST_FILE = 16 << 30
@@ -118,16 +116,11 @@ def _checked_names(content: bytes, where: str) -> list[str]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             check_packing(archive, len(content), where)
             names, damaged = archive.namelist(), archive.testzip()
-    except _DAMAGES as error:
+    except ARCHIVE_DAMAGES as error:
         names, damaged = [], essence(error)
     if damaged is not None:
         raise ModelError(f"the model file is damaged: {damaged}", where=where, remedy=FETCH_AGAIN)
     return names
-
-
-_DAMAGES = (
-    zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError, RuntimeError, ValueError, OSError,
-)  # fmt: skip
 
 
 def _what_it_is(content: bytes) -> str:

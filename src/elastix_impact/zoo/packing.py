@@ -1,12 +1,17 @@
 """Archives that inflate: PyTorch's files are zip archives, whose members may be packed to a thousandth of that."""
 
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 from elastix_impact.errors import ModelError
 
 UNPACKED_PER_BYTE, UNPACKED_ANYWAY = 8, 256 << 20
 """Bytes that an archive may hold per byte of its file, and what it may hold beside. PyTorch packs the code only."""
+
+ARCHIVE_DAMAGES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OSError)
+"""What reading a damaged archive raises; NotImplementedError, of an archive of a newer kind, is a RuntimeError."""
 
 
 def check_packing(archive: zipfile.ZipFile, size: int, where: str) -> None:
@@ -32,5 +37,5 @@ def check_packing_of(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             check_packing(archive, path.stat().st_size, str(path))
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except ARCHIVE_DAMAGES:
         return
