@@ -11,8 +11,8 @@ import torch
 
 from elastix_impact.cli.main import main
 from elastix_impact.diagnosis import doctor
-from elastix_impact.io.system_memory import FreeMemory
 from elastix_impact.diagnosis.gpu import CONTAINER, gpu_line
+from elastix_impact.io.system_memory import FreeMemory
 from small_case import write_small_case
 
 
