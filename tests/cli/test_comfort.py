@@ -12,6 +12,7 @@ import torch
 from elastix_impact.cli.main import main
 from elastix_impact.diagnosis import doctor
 from elastix_impact.diagnosis.gpu import CONTAINER, gpu_line
+from elastix_impact.io.system_memory import FreeMemory
 from small_case import write_small_case
 
 
@@ -94,12 +95,12 @@ def test_doctor_says_what_is_bad(capsys, monkeypatch) -> None:
 
     monkeypatch.setattr(doctor, "try_device", broken)
     monkeypatch.setattr(doctor.os, "access", lambda *_: False)
-    monkeypatch.setattr(doctor, "free_memory", lambda _: 1e9)
+    monkeypatch.setattr(doctor, "free_memory_of_system", lambda: FreeMemory(1 << 30, "by the cgroup /job"))
     assert main(["doctor"]) == 1
     said = capsys.readouterr().out
     assert "BAD   registration on cpu: fails: RuntimeError: no kernel image is available\n" in said
     assert re.search(r"BAD   temporary files: .* set TMPDIR", said)
-    assert re.search(r"note  memory: 1.0 GB free; close programs", said)
+    assert re.search(r"note  memory: free: 1.0 GiB by the cgroup /job; close programs", said)
 
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from elastix_impact.io.json_text import json_text
 
+from .check_plan import add_plan_options, plan_json, plan_of, plan_text, refuse_what_cannot_fit
 from .check_text import effective_table, explanation, level_table, unknown_name
 from .common import add_model_limits, add_trust_option, model_limits, trusted_models
 from .failures import BAD_INPUT
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Prints every error, warning and hint of parameter maps with file and line, and a table of their levels.
-Reads no image, and opens models only with --models. Exit code 0 if no map has an error, else 2."""
+Reads no image, and opens models only with --models or --plan. Exit code 0 if no map has an error, else 2."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,6 +36,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder that stands for /Data in model paths")
     add_trust_option(parser)
     add_model_limits(parser)
+    add_plan_options(parser)
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     parser.set_defaults(run=run_check, check_parser=parser)
 
@@ -45,13 +47,20 @@ def run_check(arguments: argparse.Namespace) -> int:
         return _explain(arguments.explain)
     if not arguments.maps:
         arguments.check_parser.error("name at least one parameter map, or a parameter with --explain")
+    if arguments.plan and not (arguments.fixed and arguments.moving):
+        arguments.check_parser.error("--plan needs the images: -f and -m")
     findings = [(str(path), one) for path in dict.fromkeys(arguments.maps) for one in _check(path, arguments)]
+    faulty = any(_faulty(one) for _, one in findings)
+    made = plan_of(arguments) if arguments.plan and not faulty else None
     if arguments.json:
-        sys.stdout.write(json_text([_as_json(name, one, arguments.effective) for name, one in findings]))
+        maps = [_as_json(name, one, arguments.effective) for name, one in findings]
+        sys.stdout.write(json_text(maps if made is None else {"maps": maps, **plan_json(*made)}))
     else:
         texts = [_as_text(name, one, arguments.effective) for name, one in findings]
-        sys.stdout.write("\n\n".join(texts) + "\n")
-    return BAD_INPUT if any(_faulty(one) for _, one in findings) else 0
+        sys.stdout.write("\n\n".join(texts if made is None else [*texts, plan_text(*made)]) + "\n")
+    if made is not None:
+        refuse_what_cannot_fit(*made)
+    return BAD_INPUT if faulty else 0
 
 
 def _explain(name: str) -> int:

@@ -14,10 +14,10 @@ from typing import Literal, final
 
 import torch
 
+from elastix_impact.io.system_memory import free_memory_of_system
 from elastix_impact.runs.device import choose_threads, present_devices
 from elastix_impact.runs.record import versions
 from elastix_impact.zoo.load import sixteen_bits
-from elastix_impact.zoo.memory import free_memory
 
 from .gpu import cuda_version, gpu_line
 from .self_test import try_device
@@ -87,12 +87,12 @@ def _library(name: str, purpose: str) -> Finding:
 
 
 def _memory() -> Finding:
-    free = free_memory(torch.device("cpu"))
+    free = free_memory_of_system()
     if free is None:
         return Finding("memory", "note", "the system does not tell how much is free")
-    little = free < LITTLE_MEMORY
+    little = free.bytes < LITTLE_MEMORY
     hint = "; close programs, or give ImpactPatchSize tiles and a coarser ImpactVoxelSize" if little else ""
-    return Finding("memory", "note" if little else "ok", f"{free / 1e9:.1f} GB free{hint}")
+    return Finding("memory", "note" if little else "ok", f"free: {free}{hint}")
 
 
 def _folders() -> dict[str, Path]:

@@ -17,7 +17,7 @@ from .places import Places
 
 PERCENTILES = (1, 5, 50, 95, 99)
 
-_CHUNK = 1 << 16
+CHUNK = 1 << 16
 
 
 @final
@@ -66,7 +66,7 @@ def summarise_deformation(transform: AbstractTransform, places: Places) -> Defor
         return None
     transform = transform.to(torch.float64).without_gradients()
     with torch.no_grad():
-        pieces = [_at(transform, chunk) for chunk in places.world_points.split(_CHUNK)]
+        pieces = [_at(transform, chunk) for chunk in places.world_points.split(CHUNK)]
     determinant, displacement = (torch.cat(parts) for parts in zip(*pieces))
     positive = determinant[determinant > 0]
     ranks = torch.quantile(determinant, torch.tensor(PERCENTILES, dtype=torch.float64) / 100)

@@ -44,7 +44,7 @@ def read_series(folder: Path) -> sitk.Image:
         If there are several series, or the slices are not equally far apart.
     """
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    files = _chosen_files(folder)
+    files = chosen_files(folder)
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(files)
     reader.MetaDataDictionaryArrayUpdateOn()
@@ -63,7 +63,8 @@ def read_series(folder: Path) -> sitk.Image:
     return image
 
 
-def _chosen_files(folder: Path) -> tuple[str, ...]:
+def chosen_files(folder: Path) -> tuple[str, ...]:
+    """The files of the series with the most slices; see `read_series`."""
     series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
     files = {name: sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), name) for name in series}
     if not files:

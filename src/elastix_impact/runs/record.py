@@ -20,6 +20,7 @@ from elastix_impact.evaluation.summary import EvaluationSummary
 from elastix_impact.geometry.image import Image
 from elastix_impact.io.input_files import file_facts
 from elastix_impact.io.json_text import json_text
+from elastix_impact.io.system_memory import memory_of_process
 from elastix_impact.judging.guarding import GuardReport
 from elastix_impact.judging.seeds import SeedComparison
 from elastix_impact.judging.verdict import Verdict
@@ -108,6 +109,8 @@ class RunRecord:
         What to think of the result; None before that, or if it could not be judged.
     seeds
         How far the results of other seeds lie from this one; None if they were not asked for or can't be compared.
+    forecast
+        What memory and time were foreseen, see `Forecast`; empty if they could not be.
     files
         Names of the files written into `out`, in order.
     seconds
@@ -134,6 +137,7 @@ class RunRecord:
     verdict: Verdict | None = None
     seeds: SeedComparison | None = None
     warnings: list[str] = field(default_factory=list)
+    forecast: dict[str, Any] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=lambda: {"checkpoints": 0.0})
 
@@ -199,6 +203,8 @@ class RunRecord:
             **({} if self.seeds is None else {"seeds": self.seeds.to_json()}),
             "landmarks_mm": {name: summary.to_json() for name, summary in self.landmarks.items()},
             "carried": [one.to_json() for one in self.carried],
+            "forecast": self.forecast,
+            "memory": {"peak_bytes": None if (measured := memory_of_process()) is None else measured[1]},
             "warnings": self.warnings,
             "files": self.files,
             "seconds": self.seconds,

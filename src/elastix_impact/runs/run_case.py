@@ -9,10 +9,14 @@ from typing import TextIO
 
 import torch
 
+from elastix_impact.errors import ImageError
 from elastix_impact.io.collect_warnings import collecting_warnings
 from elastix_impact.io.input_files import file_facts
 from elastix_impact.io.warning import InputWarning
 from elastix_impact.parameters.plan import HandedOnPlan, RegistrationPlan, StagePlan
+from elastix_impact.planning.fit import check_fit
+from elastix_impact.planning.foresee import foresee
+from elastix_impact.planning.pair import PairSizes
 from elastix_impact.registration.observe import Observer
 from elastix_impact.resuming.checkpoint import FILE_NAME as CHECKPOINT
 from elastix_impact.resuming.checkpoint import Checkpoint
@@ -24,7 +28,7 @@ from elastix_impact.staging.staged import staged
 from elastix_impact.zoo.trust import trusting
 
 from .case import Case
-from .device import choose_device, choose_threads
+from .device import choose_device, choose_threads, torch_settings
 from .inputs import CaseInputs, read_inputs
 from .measures import RunMeasures
 from .plans import CasePlan, find_models, plan_case, resolve_for, try_models
@@ -98,12 +102,12 @@ def run_case(
             with recorded(record, folder, case, plan, log_echo) as log:
                 log.info(run_header(case, plan, record))
                 with collecting_warnings(record.warnings, told(log, on_warning)):
+                    with trial or nullcontext():
+                        log.info(_foresee(case, plan, devices, record))
                     inputs = read_inputs(case, plan.stages)
                     record.inputs = inputs.facts()
                     record.files_read = [{"role": role, **file_facts(path.absolute())} for role, path in files.items()]
                     plan = resolve_for(plan, inputs.fixed.grid.dimension)
-                    with trial or nullcontext():
-                        try_models(plan)
                     checkpoint = _checkpoint(case, plan, inputs, models, devices, folder, record)
                     measures = RunMeasures(inputs, record, folder, log, observers, wanted=case.evaluation)
                     stages = StageRunner(plan, devices, inputs, folder, log, record, observers, checkpoint, measures)
@@ -131,6 +135,32 @@ def _files_read(case: Case, plan: CasePlan, models: Sequence[Path]) -> dict[str,
     if isinstance(first, RegistrationPlan) and first.initial_transform is not None:
         files.setdefault("initial transform", Path(first.initial_transform))
     return files | {f"model {path.name}": path for path in models}
+
+
+def _foresee(case: Case, plan: CasePlan, devices: Sequence[torch.device], record: RunRecord) -> str:
+    """Try the models, and put the forecast of memory and time into the record; its table.
+
+    Raises
+    ------
+    ElastixImpactError
+        If a model does not run, a map is for another dimension, or the run can't fit into memory.
+    """
+    files = case.input_files()
+    try:
+        pair = PairSizes.of(files)
+    except ImageError:  # `read_inputs` says why
+        try_models(plan)
+        return "No forecast: a header can't be read."
+    resolved = resolve_for(plan, pair.dimension)
+    try_models(resolved)
+    with torch_settings(record.threads, devices[0], deterministic=record.deterministic):
+        made, room = foresee(
+            pair, resolved.stages, plan.finders, devices, initial="initial transform" in files,
+            evaluation=case.evaluation,
+        )  # fmt: skip
+    record.forecast = made.to_json()
+    check_fit(made, room)
+    return made.to_text()
 
 
 def _checkpoint(

@@ -1,7 +1,6 @@
 """How much memory a device has free, and how much a model takes."""
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, final
 
 import torch
@@ -10,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from elastix_impact.errors import ModelError
+from elastix_impact.io.system_memory import free_memory_of_system
 
 from .load import FeatureModel
 from .probe import find_probe
@@ -25,14 +25,8 @@ def free_memory(device: torch.device) -> int | None:
     """Bytes that can still be taken on a device, None if the system doesn't tell."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    if device.type != "cpu":
-        return None
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-    except OSError:
-        return None
-    available = [int(line.split()[1]) for line in lines if line.startswith("MemAvailable")]
-    return available[0] * 1024 if available else None
+    free = free_memory_of_system() if device.type == "cpu" else None
+    return None if free is None else free.bytes
 
 
 @lru_cache(maxsize=64)

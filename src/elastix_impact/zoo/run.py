@@ -157,8 +157,9 @@ def _whole(call: _Call, image: Tensor) -> list[Tensor]:
 
 
 def _fitting_tile(call: _Call, tile: Shape) -> Shape:
-    """The tile, halved until the model's memory for it is free; asked only for large images."""
-    if math.prod(tile) < LARGE_IMAGE_VOXELS or (free := free_memory(call.model.device)) is None:
+    """The tile, halved until the model's memory for it is free; asked for large images, or where little is free."""
+    free = free_memory(call.model.device)
+    if free is None or (math.prod(tile) < LARGE_IMAGE_VOXELS and math.prod(tile) * MOST_BYTES <= free):
         return tile
     needed = bytes_per_voxel(call.model, len(tile), call.channels, len(call.layers_mask))
     while needed * math.prod(tile) > free and (smaller := halved(tile)) is not None:
@@ -167,7 +168,10 @@ def _fitting_tile(call: _Call, tile: Shape) -> Shape:
 
 
 LARGE_IMAGE_VOXELS = 1 << 21
-"""Below this an image is run at once without asking how much memory is free."""
+"""Below this an image is run at once, ..."""
+
+MOST_BYTES = 1 << 12
+"""... if so many bytes per voxel are free: no model that is known needs more."""
 
 
 def _in_overlapping_tiles(call: _Call, image: Tensor, tile: Shape) -> list[Tensor]:

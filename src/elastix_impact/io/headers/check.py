@@ -6,9 +6,9 @@ from pathlib import Path
 from elastix_impact.errors import ImageError
 
 from .header import Header, damaged
-from .metaimage import examine_metaimage, metaimage_files
-from .nifti import NIFTI_SUFFIXES, examine_nifti
-from .nrrd import examine_nrrd, nrrd_files
+from .metaimage import examine_metaimage, metaimage_files, metaimage_header
+from .nifti import NIFTI_SUFFIXES, examine_nifti, nifti_header
+from .nrrd import examine_nrrd, nrrd_files, nrrd_header
 from .tiff import examine_tiff
 
 _END_OF_JPEG = b"\xff\xd9"
@@ -26,8 +26,25 @@ def check_header(path: Path) -> Header | None:
     OSError
         If a file can't be read.
     """
+    return _of_format(path, _FORMATS)
+
+
+def read_header(path: Path) -> Header | None:
+    """What an image file promises, without a look at its voxels; None as for `check_header`.
+
+    Raises
+    ------
+    ImageError
+        If the header makes no sense.
+    OSError
+        If a file can't be read.
+    """
+    return _of_format(path, _FORMATS | _HEADERS)
+
+
+def _of_format(path: Path, formats: "dict[tuple[str, ...], Examine]") -> Header | None:
     name = path.name.lower()
-    examine = next((one for suffixes, one in _FORMATS.items() if name.endswith(suffixes)), None)
+    examine = next((one for suffixes, one in formats.items() if name.endswith(suffixes)), None)
     return None if examine is None else examine(path)
 
 
@@ -47,10 +64,19 @@ def _examine_jpeg(path: Path) -> None:
             raise damaged(path, "it breaks off: its end mark is missing")
 
 
-_FORMATS: dict[tuple[str, ...], Callable[[Path], Header | None]] = {
+Examine = Callable[[Path], Header | None]
+
+_FORMATS: dict[tuple[str, ...], Examine] = {
     (".mha", ".mhd"): examine_metaimage,
     NIFTI_SUFFIXES: examine_nifti,
     (".nrrd", ".nhdr"): examine_nrrd,
     (".tif", ".tiff"): examine_tiff,
     (".jpg", ".jpeg"): _examine_jpeg,
 }
+
+_HEADERS: dict[tuple[str, ...], Examine] = {
+    (".mha", ".mhd"): metaimage_header,
+    NIFTI_SUFFIXES: nifti_header,
+    (".nrrd", ".nhdr"): nrrd_header,
+}
+"""The same without their voxels, where these take time."""

@@ -36,6 +36,11 @@ _MATRICES = ("TransformMatrix", "Rotation", "Orientation")
 
 def examine_metaimage(path: Path) -> Header:
     """What a MetaImage promises, and that its data are there; raises ImageError."""
+    return check_voxels(metaimage_header(path), path)
+
+
+def metaimage_header(path: Path) -> Header:
+    """What a MetaImage promises; raises ImageError."""
     keys, end = _keys(path)
     if keys.get("ObjectType", "Image") != "Image":
         raise damaged(path, f"its header says that it is a {keys['ObjectType'][:40]}, not an Image")
@@ -52,7 +57,7 @@ def examine_metaimage(path: Path) -> Header:
     if local and skip >= 0:
         skip += end
     packed_skip = skip if encoding != "raw" else 0
-    header = Header(
+    return Header(
         sizes=(channels, *sizes),
         item_bytes=_item_bytes(keys.get("ElementType", ""), path),
         files=files,
@@ -62,7 +67,6 @@ def examine_metaimage(path: Path) -> Header:
         encoding=encoding,
         untold=untold,
     )
-    return check_voxels(header, path)
 
 
 def metaimage_files(path: Path) -> tuple[Path, ...]:

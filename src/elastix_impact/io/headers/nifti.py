@@ -123,13 +123,8 @@ def examine_nifti(path: Path) -> Header:
     ImageError
         If the header makes no sense or voxels are missing.
     """
-    head_path, data_path = _pair(path)
-    with unpacked(head_path, _encoding(head_path)) as stream:
-        nifti = parse_nifti(stream.read(540), path)
-    _check_fields(nifti, path)
-    header = _header(nifti, data_path, single=head_path == data_path, path=path)
-    if not data_path.is_file():
-        raise damaged(path, f"its data file {data_path.name} is missing")
+    nifti, header = _promise(path)
+    (data_path,) = header.files
     look = NonFinite(nifti.kind) if nifti.kind.kind in "fc" else None
     if header.encoding == "raw" and look is None:
         return with_excess_told(header, path, max(0, data_path.stat().st_size - (header.skip or 0)))
@@ -137,6 +132,23 @@ def examine_nifti(path: Path) -> Header:
         held = _count(stream, header, look)
     header = with_excess_told(header, path, held)
     return header if look is None else replace(header, non_finite=look.count)
+
+
+def nifti_header(path: Path) -> Header:
+    """What a NIfTI file promises; raises ImageError."""
+    return _promise(path)[1]
+
+
+def _promise(path: Path) -> tuple[NiftiHeader, Header]:
+    """The header's fields, and what they promise; raises ImageError."""
+    head_path, data_path = _pair(path)
+    with unpacked(head_path, _encoding(head_path)) as stream:
+        nifti = parse_nifti(stream.read(540), path)
+    _check_fields(nifti, path)
+    header = _header(nifti, data_path, single=head_path == data_path, path=path)
+    if not data_path.is_file():
+        raise damaged(path, f"its data file {data_path.name} is missing")
+    return nifti, header
 
 
 def _count(stream: IO[bytes], header: Header, look: NonFinite | None) -> int:

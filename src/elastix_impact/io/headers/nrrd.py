@@ -39,6 +39,11 @@ _VECTOR = re.compile(r"none|\([^()]*\)", re.IGNORECASE)
 
 def examine_nrrd(path: Path) -> Header:
     """What a NRRD file promises, and that its data are there; raises ImageError."""
+    return check_voxels(nrrd_header(path), path)
+
+
+def nrrd_header(path: Path) -> Header:
+    """What a NRRD file promises; raises ImageError."""
     fields, files, end = _fields(path)
     dimension = whole_number(fields["dimension"], "dimension", path)
     sizes = whole_numbers(fields["sizes"], "sizes", path)
@@ -52,7 +57,7 @@ def examine_nrrd(path: Path) -> Header:
     skip = whole_number(fields.get("byte skip", fields.get("byteskip", "0")), "byte skip", path)
     packed = _ENCODINGS[encoding] != "raw"
     start = (end if files == (path,) else 0) + _skipped_lines(fields, files, end, path)
-    header = Header(
+    return Header(
         sizes=sizes,
         item_bytes=_BYTES[kind],
         files=files,
@@ -61,7 +66,6 @@ def examine_nrrd(path: Path) -> Header:
         encoding=_ENCODINGS[encoding],
         untold=_untold(fields, sizes, path),
     )
-    return check_voxels(header, path)
 
 
 def nrrd_files(path: Path) -> tuple[Path, ...]:
