@@ -16,6 +16,7 @@ from metric_contract import GRIDS, image, transforms
 
 RADIUS = 2
 NO_POINTS = torch.zeros(0, 3, dtype=torch.float64)
+TURNED = torch.tensor([[0.96, -0.28, 0.0], [0.28, 0.96, 0.0], [0.0, 0.0, 1.0]])
 STILL = AffineTransform(torch.cat([torch.eye(3).flatten(), torch.zeros(3)]).double(), (0.0, 0.0, 0.0))
 
 
@@ -153,3 +154,12 @@ def test_nothing_to_compare_is_an_error() -> None:
     fixed = image(3, 1)
     with pytest.raises(ImageError, match="no voxel of the fixed image counts"):
         correlation(fixed, fixed, mask=torch.zeros(fixed.data.shape, dtype=torch.bool))
+
+
+def test_a_linear_transform_after_a_linear_one_is_compared_at_the_fixed_voxels() -> None:
+    """Between both, the lattice would lie between the voxels and read the fixed image by interpolation."""
+    fixed, moving = image(3, 1), image(3, 2)
+    turn = AffineTransform(torch.cat([TURNED.flatten(), torch.zeros(3)]).double(), (0.0, 0.0, 0.0))
+    chain = CompositeTransform(turn, STILL)
+    whole = correlation(fixed, moving, start=turn).evaluate(turn, NO_POINTS)
+    torch.testing.assert_close(correlation(fixed, moving, start=chain).evaluate(chain, NO_POINTS).value, whole.value)
