@@ -189,7 +189,7 @@ def test_images_that_overlap_little_get_no_affine_stage_and_a_stiffer_deformatio
     assert [term.weight for term in spline.levels[0].terms] == [0.2, 6100.0, 30.0, 1.0]
 
 
-def test_a_rigid_body_ends_with_local_correlation_unless_the_images_overlap_little() -> None:
+def test_a_rigid_volume_ends_with_local_correlation_unless_the_images_overlap_little() -> None:
     """What it costs is saved on the levels before it; where it is left out, they are those of every other preset."""
     head = PairFacts((0.7, 0.7, 3.0), (0.5, 0.5, 4.0), 230.0, overlap=0.8)
     coarse, local = (_plan(*named) for named in preset_texts(PRESETS["rigid"], head))
@@ -202,12 +202,10 @@ def test_a_rigid_body_ends_with_local_correlation_unless_the_images_overlap_litt
     assert term.fixed_pyramid.smoothing_sigma == term.moving_pyramid.smoothing_sigma == (0.0, 0.0, 0.0)
     assert isinstance(local.transform, LinearTransformPlan)
     assert (local.transform.kind, local.transform.search) == ("Euler", None)
-    part = replace(head, overlap=0.4)
-    assert [_body(named) for named in preset_texts(PRESETS["rigid"], part)] == [
-        _body(preset_texts(PRESETS["general"], part)[0]).replace(
-            '(WriteResultImage "false")', '(WriteResultImage "true")'
-        )
-    ]
+    for without in (replace(head, overlap=0.4), FLAT):
+        (named,) = preset_texts(PRESETS["rigid"], without)
+        as_elsewhere = _body(preset_texts(PRESETS["general"], without)[0])
+        assert _body(named) == as_elsewhere.replace('(WriteResultImage "false")', '(WriteResultImage "true")')
 
 
 def _plan(name: str, text: str) -> RegistrationPlan:

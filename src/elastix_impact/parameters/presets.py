@@ -60,7 +60,7 @@ RATES_BETWEEN_PEOPLE = (0.5, 0.1)
 BENDING_BETWEEN_PEOPLE = 0.42
 """... and its weight of the bending energy in units of that distance squared, before it grows."""
 
-MOST_POINTS_OF_A_BODY = {2: 512, 3: 120}
+MOST_POINTS_OF_A_BODY = {3: 120}
 """Points along the longest side of the lattice on which the preset rigid ends, per dimension."""
 
 ITERATIONS, ITERATIONS_BEFORE_LOCAL = 250, 150
@@ -68,9 +68,6 @@ ITERATIONS, ITERATIONS_BEFORE_LOCAL = 250, 150
 
 LINEAR = ("rigid", "local", "affine")
 """The stages without a deformation."""
-
-FOR_MUCH_OVERLAP = ("local", "affine")
-"""The stages that are left out where the images overlap little."""
 
 LEAST_OVERLAP_FOR_SCALES = 0.5
 """Share of the fixed image's box inside the moving one's below which a preset has no affine stage, no local correlation
@@ -194,7 +191,7 @@ def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
     dimension = len(facts.fixed_spacing)
     if dimension not in preset.dimensions:
         raise ValueError(f"the preset {preset.name} is for {preset.dimensions[0]}-D images")
-    stages = [stage for stage in preset.stages if stage not in FOR_MUCH_OVERLAP or not facts.overlaps_little]
+    stages = _stages(preset, facts)
     texts: list[tuple[str, str]] = []
     for number, stage in enumerate(stages):
         numbers = _numbers(facts, stage, stages) | {"is_last": _truth(number + 1 == len(stages))}
@@ -202,6 +199,12 @@ def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
         heading = f"// elastix-impact preset {preset.name}, stage {number + 1} of {len(stages)}: {preset.title}.\n"
         texts.append((f"{number}_{stage}.txt", heading + "".join(Template(part).substitute(numbers) for part in parts)))
     return texts
+
+
+def _stages(preset: Preset, facts: PairFacts) -> list[str]:
+    """Those that suit the images, see `LEAST_OVERLAP_FOR_SCALES`; local correlation in volumes only: sections bend."""
+    unfit = {"local", "affine"} if facts.overlaps_little else {"local"} if len(facts.fixed_spacing) == 2 else set[str]()
+    return [stage for stage in preset.stages if stage not in unfit]
 
 
 def _numbers(facts: PairFacts, stage: str, stages: Sequence[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from elastix_impact.errors import ImageError
 from elastix_impact.geometry.image import Image
 from elastix_impact.metrics.local_correlation import NOISE, LocalNormalizedCorrelation
 from elastix_impact.transforms.affine import AffineTransform
+from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.inverse import invert_linear
 from elastix_impact.transforms.straighten import Straightened, lattice_around
@@ -21,7 +22,7 @@ STILL = AffineTransform(torch.cat([torch.eye(3).flatten(), torch.zeros(3)]).doub
 
 
 def correlation(
-    fixed: Image, moving: Image, start=STILL, mask=None, moving_mask=None, stride=1
+    fixed: Image, moving: Image, start: AbstractTransform = STILL, mask=None, moving_mask=None, stride=1
 ) -> LocalNormalizedCorrelation:
     return LocalNormalizedCorrelation(
         fixed, moving, moving_mask, sampling_mask=mask, start=start, voxel_size=0.0, radius=RADIUS, stride=stride
