@@ -135,14 +135,16 @@ def registered(pair: Pair, seed: int, folder: Path) -> tuple[Rigid, Rigid, float
     image = sitk.ReadImage(str(DATA / pair.moving))
     turn, moving = turn_of(image, seed), folder / "moving.mha"
     write_turned(image, turn, moving)
-    (path,) = write_preset(PRESETS["rigid"], facts_of(DATA / pair.fixed, moving), folder / "maps")
-    path.write_text(path.read_text() + FOR_THE_JUDGE)
-    words = ["register", "-f", str(DATA / pair.fixed), "-m", str(moving), "-p", str(path), "-o", str(folder / "out")]
+    paths = write_preset(PRESETS["rigid"], facts_of(DATA / pair.fixed, moving), folder / "maps")
+    words = ["register", "-f", str(DATA / pair.fixed), "-m", str(moving), "-o", str(folder / "out")]
+    for path in paths:
+        path.write_text(path.read_text() + FOR_THE_JUDGE)
+        words += ["-p", str(path)]
     words += ["--threads", "1", "--device", "cpu", "--seed", "1", "--no-evaluation", "--quiet"]
     seconds = measured([*OURS, *words], folder / "run.log", threads=1, limit=LIMIT).cpu_s
     record = json.loads((folder / "out" / "registration.json").read_text(encoding="utf-8"))
     corners = np.vstack([np.zeros(image.GetDimension()), np.eye(image.GetDimension()) * 100])
-    pose = fitted(corners, through(folder / "out" / "TransformParameters.0.tfm", corners))
+    pose = fitted(corners, through(folder / "out" / f"TransformParameters.{len(paths) - 1}.tfm", corners))
     return turn, pose, seconds, record["stages"][0]["search"]
 
 

@@ -10,6 +10,8 @@ import pytest
 from elastix_impact.cli.main import main
 from elastix_impact.errors import InputError
 from elastix_impact.io.images import read_image, write_image
+from elastix_impact.parameters.metric_plan import LocalCorrelationPlan
+from elastix_impact.parameters.optimizer_plan import LbfgsPlan
 from elastix_impact.parameters.plan import LinearTransformPlan, RegistrationPlan, SplineTransformPlan
 from elastix_impact.parameters.presets import NOMINAL, PRESETS, PairFacts, preset_texts
 from elastix_impact.parameters.resolve import resolve
@@ -145,7 +147,7 @@ def test_register_without_a_map(tmp_path: Path, capsys: pytest.CaptureFixture[st
     fixed, moving = next(tmp_path.glob("Fixed*mage*")), next(tmp_path.glob("Moving*mage*"))
     words = ["register", "-f", str(fixed), "-m", str(moving), "--quiet"]
     assert main([*words, "-o", str(tmp_path / "out"), "--preset", "rigid"]) == 0
-    assert (tmp_path / "out" / "result.0.mha").is_file()
+    assert (tmp_path / "out" / "result.1.mha").is_file()
     assert "no map given" not in capsys.readouterr().err
     assert main([*words, "-o", str(tmp_path / "out2"), "--time-limit", "1s"]) == 3
     assert "taking the preset general" in capsys.readouterr().err
@@ -185,6 +187,36 @@ def test_images_that_overlap_little_get_no_affine_stage_and_a_stiffer_deformatio
     assert spline is not None
     assert all(level.sample_where_both_see and level.repeat_while_folding for level in spline.levels)
     assert [term.weight for term in spline.levels[0].terms] == [0.2, 6100.0, 30.0, 1.0]
+
+
+def test_a_rigid_volume_ends_with_local_correlation_unless_the_images_overlap_little() -> None:
+    """What it costs is saved on the levels before it; where it is left out, they are those of every other preset."""
+    head = PairFacts((0.7, 0.7, 3.0), (0.5, 0.5, 4.0), 230.0, overlap=0.8)
+    coarse, local = (_plan(*named) for named in preset_texts(PRESETS["rigid"], head))
+    assert [level.optimizer.maximum_number_of_iterations for level in coarse.levels] == [150, 150]
+    (level,) = local.levels
+    (term,) = level.terms
+    assert isinstance(term.metric, LocalCorrelationPlan)
+    assert isinstance(level.optimizer, LbfgsPlan)
+    assert (term.metric.voxel_size, term.metric.radius) == (1.9, 2)
+    assert term.fixed_pyramid.smoothing_sigma == term.moving_pyramid.smoothing_sigma == (0.0, 0.0, 0.0)
+    assert isinstance(local.transform, LinearTransformPlan)
+    assert (local.transform.kind, local.transform.search) == ("Euler", None)
+    for without in (replace(head, overlap=0.4), FLAT):
+        (named,) = preset_texts(PRESETS["rigid"], without)
+        as_elsewhere = _body(preset_texts(PRESETS["general"], without)[0])
+        assert _body(named) == as_elsewhere.replace('(WriteResultImage "false")', '(WriteResultImage "true")')
+
+
+def _plan(name: str, text: str) -> RegistrationPlan:
+    plan = resolve(parse_parameter_text(text, name)).plan
+    assert plan is not None
+    return plan
+
+
+def _body(named: tuple[str, str]) -> str:
+    """A map without its heading."""
+    return named[1].partition("\n")[2]
 
 
 def test_features_count_less_for_pictures_whose_stains_may_differ() -> None:

@@ -60,12 +60,19 @@ RATES_BETWEEN_PEOPLE = (0.5, 0.1)
 BENDING_BETWEEN_PEOPLE = 0.42
 """... and its weight of the bending energy in units of that distance squared, before it grows."""
 
-LINEAR = ("rigid", "affine")
+MOST_POINTS_OF_A_BODY = {3: 120}
+"""Points along the longest side of the lattice on which the preset rigid ends, per dimension."""
+
+ITERATIONS, ITERATIONS_BEFORE_LOCAL = 250, 150
+"""Of each level of a rigid stage; the second where local correlation makes the pose exact after it."""
+
+LINEAR = ("rigid", "local", "affine")
 """The stages without a deformation."""
 
 LEAST_OVERLAP_FOR_SCALES = 0.5
-"""Share of the fixed image's box inside the moving one's below which a preset has no affine stage and a stiffer
-deformation: where the images are cropped so differently, a smaller scale can't be told from seeing more."""
+"""Share of the fixed image's box inside the moving one's below which a preset has no affine stage, no local correlation
+of rigid bodies and a stiffer deformation: where the images are cropped so differently, a smaller scale can't be told
+from seeing more, and the little that both see may have bent."""
 
 MIND_CHANNELS = {2: 4, 3: 12}
 
@@ -85,7 +92,8 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
-        Preset("rigid", "one head or bone, any modalities: turns and shifts", ("rigid",)),
+        Preset("rigid", "one head or bone, any modalities: turns and shifts, then exactly by local correlation",
+               ("rigid", "local")),
         Preset("general", "anything, nothing to download: rigid, affine, then a deformation by MIND and mutual "
                "information",
                ("rigid", "affine", "mind")),
@@ -183,25 +191,33 @@ def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
     dimension = len(facts.fixed_spacing)
     if dimension not in preset.dimensions:
         raise ValueError(f"the preset {preset.name} is for {preset.dimensions[0]}-D images")
-    stages = [stage for stage in preset.stages if stage != "affine" or not facts.overlaps_little]
+    stages = _stages(preset, facts)
     texts: list[tuple[str, str]] = []
     for number, stage in enumerate(stages):
-        numbers = _numbers(facts, stage) | {"is_last": _truth(number + 1 == len(stages))}
+        numbers = _numbers(facts, stage, stages) | {"is_last": _truth(number + 1 == len(stages))}
         parts = [_template(stage), *([] if stage in LINEAR else [_template("spline")]), _template("common")]
         heading = f"// elastix-impact preset {preset.name}, stage {number + 1} of {len(stages)}: {preset.title}.\n"
         texts.append((f"{number}_{stage}.txt", heading + "".join(Template(part).substitute(numbers) for part in parts)))
     return texts
 
 
-def _numbers(facts: PairFacts, stage: str) -> dict[str, str]:
-    dimension, deformation = len(facts.fixed_spacing), _deformation(facts, stage)
+def _stages(preset: Preset, facts: PairFacts) -> list[str]:
+    """Those that suit the images, see `LEAST_OVERLAP_FOR_SCALES`; local correlation in volumes only: sections bend."""
+    unfit = {"local", "affine"} if facts.overlaps_little else {"local"} if len(facts.fixed_spacing) == 2 else set[str]()
+    return [stage for stage in preset.stages if stage not in unfit]
+
+
+def _numbers(facts: PairFacts, stage: str, stages: Sequence[str]) -> dict[str, str]:
+    """What the template of a stage leaves open; `stages` are all of the chain."""
+    dimension, deformation = len(facts.fixed_spacing), _deformation(facts, stage, stages)
     lattice = [deformation.voxel * level for level in deformation.levels]
     sizes = [deformation.voxel] * len(lattice) if stage == "lattice" else lattice
     rows = [_row([size] * dimension) for size in sizes]
+    smoothing = [0.0] if stage == "local" else sizes
     return {
         "dimension": str(dimension),
-        "fixed_schedule": _row([factor for size in sizes for factor in _factors(size, facts.fixed_spacing)]),
-        "moving_schedule": _row([factor for size in sizes for factor in _factors(size, facts.moving_spacing)]),
+        "fixed_schedule": _row([factor for size in smoothing for factor in _factors(size, facts.fixed_spacing)]),
+        "moving_schedule": _row([factor for size in smoothing for factor in _factors(size, facts.moving_spacing)]),
         "default_pixel_value": f"{facts.lowest_intensity:g}",
         "pixel_type": facts.pixel_type,
         "grid_spacing": _row([deformation.spacing] * dimension),
@@ -210,13 +226,14 @@ def _numbers(facts: PairFacts, stage: str) -> dict[str, str]:
         "step": f"{deformation.voxel:g}",
         "bending": " ".join(f"{weight:.2g}" for weight in deformation.bending),
         "image_weight": f"{facts.features_weight if stage == 'mind' else 1:g}",
-        "optimizer": "Adam" if deformation.rates else "AdaptiveStochasticGradientDescent",
+        "optimizer": _optimizer(stage),
+        "iterations": str(ITERATIONS_BEFORE_LOCAL if "local" in stages else ITERATIONS),
         "rate": " ".join(f"{rate:.2g}" for rate in deformation.rates),
         "repeat": " ".join(["\"false\""] * (len(sizes) - 1) + ["\"true\""]) if deformation.rates else "\"true\"",
         "whole": _row([0] * dimension),
         "lattice": _row(lattice),
         "where_both_see": _truth(stage != "lattice"),
-        "coarse": rows[0], "middle": rows[-2], "fine": rows[-1],
+        "coarse": rows[0], "middle": rows[len(rows) // 2], "fine": rows[-1],
         "mind_channels": str(MIND_CHANNELS[dimension]),
     }  # fmt: skip
 
@@ -233,7 +250,7 @@ class _Deformation(NamedTuple):
     rates: tuple[float, ...]
 
 
-def _deformation(facts: PairFacts, stage: str) -> _Deformation:
+def _deformation(facts: PairFacts, stage: str, stages: Sequence[str]) -> _Deformation:
     if stage == "mono":
         voxel = facts.voxel(MOST_LATTICE_POINTS)
         spacing = FINE_SPACING * voxel
@@ -245,12 +262,22 @@ def _deformation(facts: PairFacts, stage: str) -> _Deformation:
         bending = tuple(BENDING_BETWEEN_PEOPLE * one**2 for one in spacings)
         rates = tuple(rate * one for rate, one in zip(RATES_BETWEEN_PEOPLE, spacings))
         return _Deformation(voxel, spacing, LATTICE_LEVELS, bending, rates)
-    return _Deformation(facts.finest_voxel, facts.grid_spacing, LEVELS_MM, (facts.bending,), ())
+    if stage == "local":
+        return _Deformation(facts.voxel(MOST_POINTS_OF_A_BODY), facts.grid_spacing, LEVELS_MM[-1:], (), ())
+    levels = LEVELS_MM[:-1] if "local" in stages else LEVELS_MM
+    return _Deformation(facts.finest_voxel, facts.grid_spacing, levels, (facts.bending,), ())
+
+
+def _optimizer(stage: str) -> str:
+    """What suits the metric: one that does not change from iteration to iteration needs no small steps."""
+    if stage == "local":
+        return "QuasiNewtonLBFGS"
+    return "Adam" if stage in ("mono", "lattice") else "AdaptiveStochasticGradientDescent"
 
 
 def _factors(size: float, spacing: Sequence[float]) -> list[int]:
-    """How much an image is smoothed along each axis so that its voxels are about `size` mm."""
-    return [max(1, round(size / step)) for step in spacing]
+    """How much an image is smoothed along each axis so that its voxels are about `size` mm; 0, not at all, for 0."""
+    return [max(1, round(size / step)) if size else 0 for step in spacing]
 
 
 def _row(values: Sequence[float]) -> str:

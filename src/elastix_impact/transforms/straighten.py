@@ -20,7 +20,8 @@ from .inverse import invert_linear
 class Straightened:
     """A transform as a linear part, which does not change at a level, and the rest after it: T(x) = rest(linear(x)).
 
-    Where a transform is not a linear one followed by the one that is optimised, all of it is the rest.
+    Where a transform is not a linear one followed by a B-spline, all of it is the rest: only a spline is cheaper to
+    evaluate so, and a lattice whose points are the fixed image's voxels reads it without interpolation.
 
     Attributes
     ----------
@@ -36,7 +37,7 @@ class Straightened:
         """The parts of a transform."""
         if not isinstance(transform, CompositeTransform) or transform.combination != "Compose":
             return Straightened(None, None)
-        if not transform.initial.is_linear:
+        if not transform.initial.is_linear or transform.current.is_linear:
             return Straightened(None, None)
         linear = transform.initial.to(torch.float64)
         return Straightened(linear, invert_linear(linear))

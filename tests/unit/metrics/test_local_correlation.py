@@ -9,6 +9,7 @@ from elastix_impact.errors import ImageError
 from elastix_impact.geometry.image import Image
 from elastix_impact.metrics.local_correlation import NOISE, LocalNormalizedCorrelation
 from elastix_impact.transforms.affine import AffineTransform
+from elastix_impact.transforms.base import AbstractTransform
 from elastix_impact.transforms.composite import CompositeTransform
 from elastix_impact.transforms.inverse import invert_linear
 from elastix_impact.transforms.straighten import Straightened, lattice_around
@@ -16,11 +17,12 @@ from metric_contract import GRIDS, image, transforms
 
 RADIUS = 2
 NO_POINTS = torch.zeros(0, 3, dtype=torch.float64)
+TURNED = torch.tensor([[0.96, -0.28, 0.0], [0.28, 0.96, 0.0], [0.0, 0.0, 1.0]])
 STILL = AffineTransform(torch.cat([torch.eye(3).flatten(), torch.zeros(3)]).double(), (0.0, 0.0, 0.0))
 
 
 def correlation(
-    fixed: Image, moving: Image, start=STILL, mask=None, moving_mask=None, stride=1
+    fixed: Image, moving: Image, start: AbstractTransform = STILL, mask=None, moving_mask=None, stride=1
 ) -> LocalNormalizedCorrelation:
     return LocalNormalizedCorrelation(
         fixed, moving, moving_mask, sampling_mask=mask, start=start, voxel_size=0.0, radius=RADIUS, stride=stride
@@ -153,3 +155,12 @@ def test_nothing_to_compare_is_an_error() -> None:
     fixed = image(3, 1)
     with pytest.raises(ImageError, match="no voxel of the fixed image counts"):
         correlation(fixed, fixed, mask=torch.zeros(fixed.data.shape, dtype=torch.bool))
+
+
+def test_a_linear_transform_after_a_linear_one_is_compared_at_the_fixed_voxels() -> None:
+    """Between both, the lattice would lie between the voxels and read the fixed image by interpolation."""
+    fixed, moving = image(3, 1), image(3, 2)
+    turn = AffineTransform(torch.cat([TURNED.flatten(), torch.zeros(3)]).double(), (0.0, 0.0, 0.0))
+    chain = CompositeTransform(turn, STILL)
+    whole = correlation(fixed, moving, start=turn).evaluate(turn, NO_POINTS)
+    torch.testing.assert_close(correlation(fixed, moving, start=chain).evaluate(chain, NO_POINTS).value, whole.value)
