@@ -144,7 +144,7 @@ def registered(pair: Pair, seed: int, folder: Path) -> tuple[Rigid, Rigid, float
     seconds = measured([*OURS, *words], folder / "run.log", threads=1, limit=LIMIT).cpu_s
     record = json.loads((folder / "out" / "registration.json").read_text(encoding="utf-8"))
     corners = np.vstack([np.zeros(image.GetDimension()), np.eye(image.GetDimension()) * 100])
-    pose = fitted(corners, through(folder / "out" / f"TransformParameters.{len(paths) - 1}.tfm", corners))
+    pose = fitted(corners, through(folder / "out" / f"TransformParameters.{len(paths) - 1}-Composite.tfm", corners))
     return turn, pose, seconds, record["stages"][0]["search"]
 
 
