@@ -149,7 +149,7 @@ def test_the_notebook_of_the_python_page_runs(tmp_path, monkeypatch, capsys):
     for block in re.findall(r"```python\n(.*?)```", PYTHON, re.S):
         exec(compile(block, "docs/python.md", "exec"), namespace)
     said = capsys.readouterr().out
-    assert "<Registration: 1 stage, verdict good, TRE 7.81 -> 0." in said
+    assert "<Registration: 2 stages, verdict good, TRE 7.81 -> 0." in said
     assert "an array needs a Grid beside it" in said
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
+import torch
+
 from elastix_impact.evaluation.evidence import Evidence
 from elastix_impact.evaluation.labels import LabelSummary
 from elastix_impact.evaluation.landmarks import landmark_distance, target_registration_error
@@ -38,12 +40,23 @@ def image_values(witness: Witness, course: Course) -> dict[str, float]:
     if places == 0:
         return {"places": 0.0}
     start, *earlier, last = (witness.look(one) for one in (course.start, *course.stages))
+    rivals = [look for one, look in zip(course.stages, earlier) if not _are_one(witness, course, one, look, last)]
     values = _space_values(witness, start, last) | {"places": float(last.seen.sum())}
     peak = witness.peak(last)
     if peak is not None:
         values |= {"nmi_lead": peak.nmi_near, "gradient_lead": peak.gradients_near}
     values |= _gains(witness, [start], last, "nmi_gain", "gradient_gain")
-    return values | _gains(witness, earlier, last, "stage_nmi", "stage_gradients")
+    return values | _gains(witness, rivals, last, "stage_nmi", "stage_gradients")
+
+
+def _are_one(witness: Witness, course: Course, one: AbstractTransform | None, look: Look, last: Look) -> bool:
+    """Whether `one` and the last transform are linear and nowhere a voxel apart: too near for the evidence to choose.
+
+    Its own best place lies some tenths of a voxel from the true one: smoothing and interpolation favour a pose.
+    """
+    if not all(each is None or each.is_linear for each in (one, course.stages[-1])):
+        return False
+    return float(torch.linalg.vector_norm(look.mapped - last.mapped, dim=1).amax()) < witness.scene.spacing
 
 
 def _space_values(witness: Witness, start: Look, last: Look) -> dict[str, float]:

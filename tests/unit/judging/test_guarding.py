@@ -55,6 +55,14 @@ def test_the_course_compares_with_start_and_earlier_stages(witness: Witness) -> 
     assert values["volume_scale"] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(("away", "is_told"), [(0.5, False), (1.5, True)])
+def test_rigid_stages_within_a_voxel_are_not_told_apart(witness: Witness, away: float, is_told: bool) -> None:
+    nearer, further = shift(0.0, 0.0, 0.0), shift(0.0, away * witness.scene.spacing, 0.0)
+    values = image_values(witness, Course(shift(8.0, 0.0, 0.0), [nearer, further]))
+    assert ("stage_nmi" in values) == ("stage_gradients" in values) == is_told
+    assert "nmi_gain" in values
+
+
 def test_unrelated_images_have_no_lead() -> None:
     values = image_values(Witness.of(texture(0), texture(1)), Course(None, [shift(1.0, 0.0, 0.0)]))
     assert values["nmi_lead"] < 0.004
