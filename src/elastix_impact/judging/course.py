@@ -40,12 +40,15 @@ def image_values(witness: Witness, course: Course) -> dict[str, float]:
     if places == 0:
         return {"places": 0.0}
     start, *earlier, last = (witness.look(one) for one in (course.start, *course.stages))
-    rivals = [look for one, look in zip(course.stages, earlier) if not _are_one(witness, course, one, look, last)]
+    starts, rivals = (
+        [look for one, look in pairs if not _are_one(witness, course, one, look, last)]
+        for pairs in ([(course.start, start)], zip(course.stages, earlier))
+    )
     values = _space_values(witness, start, last) | {"places": float(last.seen.sum())}
     peak = witness.peak(last)
     if peak is not None:
         values |= {"nmi_lead": peak.nmi_near, "gradient_lead": peak.gradients_near}
-    values |= _gains(witness, [start], last, "nmi_gain", "gradient_gain")
+    values |= _gains(witness, starts, last, "nmi_gain", "gradient_gain")
     return values | _gains(witness, rivals, last, "stage_nmi", "stage_gradients")
 
 

@@ -61,6 +61,8 @@ def test_rigid_stages_within_a_voxel_are_not_told_apart(witness: Witness, away: 
     values = image_values(witness, Course(shift(8.0, 0.0, 0.0), [nearer, further]))
     assert ("stage_nmi" in values) == ("stage_gradients" in values) == is_told
     assert "nmi_gain" in values
+    values = image_values(witness, Course(nearer, [further]))
+    assert ("nmi_gain" in values) == ("gradient_gain" in values) == is_told
 
 
 def test_unrelated_images_have_no_lead() -> None:
