@@ -65,7 +65,7 @@ def test_phases_come_in_order(case: Path) -> None:
     names = [phase.name for phase in forecast(request_of(case, "rigid")).phases]
     assert names[0] == "reading"
     assert names[1:4] == ["stage 0: fields of view", "stage 0: search", "stage 0, level 0: features"]
-    assert names[-3:] == ["stage 0: result image", "stage 0: evaluation", "verdict"]
+    assert names[-3:] == ["stage 1: result image", "stage 1: evaluation", "verdict"]
 
 
 def test_nothing_is_searched_with_an_initial_transform(case: Path) -> None:
@@ -152,4 +152,4 @@ def test_a_large_phantom_takes_what_was_foreseen(tmp_path: Path) -> None:
     words = ("-f", str(tmp_path / "fixed.mha"), "-m", str(tmp_path / "moving.mha"), "-p", str(tmp_path / "map.txt"))
     run = run_measured(tmp_path / "out", "register", *words, "--no-evaluation")
     assert abs(run.foreseen - run.measured) < 0.25 * run.measured, run
-    assert run.measured > 600 << 20
+    assert run.measured > 500 << 20

@@ -29,7 +29,7 @@ _TYPES = {
     "LONG_LONG": 8, "ULONG_LONG": 8, "FLOAT": 4, "DOUBLE": 8,
 }  # fmt: skip
 """Bytes by type, without ``MET_`` and without ``_ARRAY``; MetaIO's LONG has four bytes everywhere."""
-_LINE = re.compile(rb"\s*([A-Za-z]\w*)\s*[=:][ \t]*([^\r\n]*)\r?\n?")
+_LINE = re.compile(rb"\s*([^\s=:][^\r\n=:]*?)[ \t]*[=:][ \t]*([^\r\n]*)\r?\n?")
 _ORIGINS = ("Offset", "Position", "Origin")
 _MATRICES = ("TransformMatrix", "Rotation", "Orientation")
 

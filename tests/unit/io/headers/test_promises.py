@@ -246,3 +246,15 @@ def test_volumes_without_a_place_are_told(tmp_path: Path) -> None:
     (tmp_path / "a.mha").write_bytes(content)
     with pytest.warns(InputWarning, match="says no spacing"):
         read_image(tmp_path / "a.mha")
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".mhd", ".nrrd", ".nhdr"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("dim[0]", "3"), ("0008|0060", "CT"), ("0010|0010", "a: b = c"), ("a b", "c"), ("größe", "ü"), ("descrip", "")],
+)
+def test_what_itk_keeps_of_other_formats_is_no_damage(tmp_path: Path, suffix: str, key: str, value: str) -> None:
+    image, path = sitk.GetImageFromArray(VOXELS), tmp_path / f"a{suffix}"
+    image.SetMetaData(key, value)
+    sitk.WriteImage(image, str(path))
+    assert read_image(path).data.numpy().sum() == VOXELS.sum()
