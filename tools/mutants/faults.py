@@ -20,14 +20,14 @@ _OTHER_COMPARISON: dict[type[ast.cmpop], ast.cmpop] = {
 }  # fmt: skip
 _SAME_NUMBERS = frozenset({
     "detach", "contiguous", "to", "cpu", "clone", "double", "float", "requires_grad_",
-    "view_as", "item", "tolist", "copy", "squeeze", "unsqueeze", "keys",
+    "view_as", "expand_as", "item", "tolist", "copy", "squeeze", "unsqueeze", "keys",
 })  # fmt: skip
-"""Methods that, left out, mostly leave the same numbers behind."""
+"""Methods that, left out, mostly leave the same numbers behind, by broadcasting too."""
 _NO_MATTER = frozenset({
     "device", "name", "where", "expected", "remedy", "dtype", "memory_format", "out",
-    "non_blocking", "stacklevel",
+    "non_blocking", "stacklevel", "stable",
 })  # fmt: skip
-"""Keyword arguments that say where numbers lie, or words."""
+"""Keyword arguments that say where numbers lie, or words; `stable`, as PyTorch's sort is that on a CPU anyway."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _changes(function: ast.FunctionDef) -> Iterator[tuple[ast.expr | ast.stmt, s
 
 def _computing(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
     """A node and those below it, without words and annotations."""
-    if isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr | ast.Import | ast.ImportFrom):
+    if isinstance(node, ast.Raise | ast.Assert | ast.JoinedStr | ast.Import | ast.ImportFrom) or _is_only_a_bound(node):
         return
     if isinstance(node, ast.expr | ast.stmt):
         yield node
@@ -92,6 +92,19 @@ def _computing(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST) and not (isinstance(child, ast.keyword) and child.arg in _NO_MATTER):
                 yield from _computing(child)
+
+
+def _is_only_a_bound(node: ast.AST) -> bool:
+    """Whether it is the size of pieces, ``1 << 18``, or asks if an index needs 64 bits: results are the same with any.
+
+    That an image of 2**31 voxels gets the wider type can't be tried: its mask alone takes two gigabytes.
+    """
+    match node:
+        case ast.BinOp(left=ast.Constant(value=1), op=ast.LShift()):
+            return True
+        case ast.Compare(comparators=[ast.BinOp(ast.Constant(value=2), ast.Pow(), ast.Constant(value=31))]):
+            return True
+    return False
 
 
 def _instead(node: ast.expr | ast.stmt) -> Iterator[str]:
