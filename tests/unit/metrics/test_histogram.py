@@ -197,3 +197,12 @@ def test_defaults_are_those_of_elastix() -> None:
 def test_impossible_settings_are_refused(wrong: dict[str, float], name: str) -> None:
     with pytest.raises(InputError, match=name):
         HistogramSettings(**wrong)
+
+
+@pytest.mark.parametrize(("order", "fewest"), [(1, 2), (2, 4), (3, 4)])
+def test_a_window_and_its_padding_need_so_many_bins(order: int, fewest: int) -> None:
+    bins = {"fixed_bins": fewest, "moving_bins": fewest, "moving_kernel_order": order}
+    assert HistogramSettings(**bins).moving_bins == fewest
+    for name in ("fixed_bins", "moving_bins"):
+        with pytest.raises(InputError, match=f"{fewest - 1} bins are too few"):
+            HistogramSettings(**bins | {name: fewest - 1})

@@ -28,6 +28,7 @@ class Pyramid(nn.Module):
         ({"layers": "00"}, ModelError, "at least one 1"),
         ({"layers": ["11", "11"]}, InputError, "2 values for 1 model"),
         ({"distance": "cosin"}, InputError, "Did you mean Cosine"),
+        ({"distance": "COSINE"}, InputError, "Did you mean Cosine"),
         ({"distance": ["L1"]}, InputError, "1 values for 2 selected layers"),
         ({"weights": [1.0, 2.0, 3.0]}, InputError, "3 values for 2 selected layers"),
         ({"weights": -1.0}, InputError, "at least 0"),

@@ -164,3 +164,27 @@ def test_a_linear_transform_after_a_linear_one_is_compared_at_the_fixed_voxels()
     chain = CompositeTransform(turn, STILL)
     whole = correlation(fixed, moving, start=turn).evaluate(turn, NO_POINTS)
     torch.testing.assert_close(correlation(fixed, moving, start=chain).evaluate(chain, NO_POINTS).value, whole.value)
+
+
+def test_between_voxels_the_fixed_image_is_linear() -> None:
+    """A lattice of wider spacing lies between the voxels; linear intensities are read there exactly."""
+    grid = GRIDS[3]
+    slopes = torch.tensor([3.0, -1.0, 2.0], dtype=torch.float64)
+    fixed = Image((grid.world_points() @ slopes).reshape(grid.shape), grid)
+    metric = LocalNormalizedCorrelation(
+        fixed, fixed, None, sampling_mask=None, start=STILL, voxel_size=3.3, radius=1, moving_order=1
+    )
+    lattice = lattice_around(Straightened.of(STILL), grid, None, 3.3, margin=1)
+    assert lattice is not None
+    inner = (slice(1, -1),) * 3
+    values = (lattice.world_points() @ slopes).reshape(lattice.shape)
+    expected = (values - fixed.data.mean()) / fixed.data.std(correction=0)
+    torch.testing.assert_close(metric._fixed[inner], expected[inner])
+
+
+def test_one_point_that_counts_is_all_of_them() -> None:
+    mask = torch.zeros(GRIDS[3].shape, dtype=torch.bool)
+    mask[5, 6, 7] = True
+    measured = correlation(image(3, 1), image(3, 2), mask=mask).evaluate(STILL, NO_POINTS)
+    assert float(measured.valid_fraction) == 1.0
+    assert float(measured.value) == 0.0, "a window with one point of 125 is not whole"

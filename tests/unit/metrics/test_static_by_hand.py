@@ -90,7 +90,8 @@ def test_the_distance_is_that_of_the_formula(model, updated: bool) -> None:
 
 
 @pytest.mark.parametrize(("iteration", "interval", "asked"), [
-    (0, 5, False), (4, 5, False), (5, 5, True), (6, 5, False), (10, 5, True), (3, 1, True), (5, -1, False), (5, 0, False),
+    (0, 5, False), (4, 5, False), (5, 5, True), (6, 5, False), (10, 5, True), (3, 1, True), (5, -1, False),
+    (5, 0, False),
 ])  # fmt: skip
 def test_updates_come_at_multiples_of_the_interval(model, iteration: int, interval: int, asked: bool) -> None:
     metric = static(model, 4.0, update_interval=interval)

@@ -55,7 +55,7 @@ def test_impossible_settings_are_named(wrong: dict[str, float]) -> None:
 def test_scales_divide_the_steps_as_parameters_that_were_scaled() -> None:
     """Steps with scales s are those of sqrt(s) times the parameters without."""
     scales, generator = torch.tensor([4.0, 0.25, 1.0]), torch.Generator().manual_seed(1)
-    settings = AdamSettings(learning_rate=0.1, iterations=10)
+    settings = AdamSettings(learning_rate=0.1, iterations=10, epsilon=0.5)  # beside which the gradient's unit counts
     scaled, plain = Adam(settings, scales), Adam(settings)
     parameters, roots = torch.tensor([1.0, 2.0, 3.0]), scales.sqrt()
     other, state, other_state = parameters * roots, scaled.init(parameters), plain.init(parameters)
