@@ -113,3 +113,8 @@ def test_sampled_gradients_live_in_scaled_parameters(generator: torch.Generator)
 def test_default_step_is_the_mean_in_plane_spacing() -> None:
     fixed, moving = Grid.axis_aligned((9, 9, 9), (1.0, 2.0, 9.0)), Grid.axis_aligned((9, 9, 9), (3.0, 4.0, 9.0))
     assert default_maximum_step_length(fixed, moving) == 2.5
+
+
+def test_two_deviations_above_the_mean() -> None:
+    """Of 1, 1, 5 and 9 the mean is 4 and the variance 11."""
+    assert displacement_statistic(torch.tensor([1.0, 5.0, 9.0, 1.0]), "2sigma") == pytest.approx(4 + 2 * math.sqrt(11))

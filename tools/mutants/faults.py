@@ -22,12 +22,16 @@ _SAME_NUMBERS = frozenset({
     "detach", "contiguous", "to", "cpu", "clone", "double", "float", "requires_grad_",
     "view_as", "expand_as", "item", "tolist", "copy", "squeeze", "unsqueeze", "keys",
 })  # fmt: skip
-"""Methods that, left out, mostly leave the same numbers behind, by broadcasting too."""
+"""Methods and functions that, left out, mostly leave the same numbers behind, by broadcasting too."""
 _NO_MATTER = frozenset({
     "device", "name", "where", "expected", "remedy", "dtype", "memory_format", "out",
     "non_blocking", "stacklevel", "stable",
 })  # fmt: skip
 """Keyword arguments that say where numbers lie, or words; `stable`, as PyTorch's sort is that on a CPU anyway."""
+
+
+_ALONG_AN_AXIS = frozenset({"cumsum", "index_select", "select", "sum", "mean", "amin", "amax", "any", "all", "flip"})
+"""Methods whose first argument is an axis: 0 becomes 1, not -1, which is the same axis where there is only one."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,18 @@ def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDe
 def _changes(function: ast.FunctionDef) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
     """Expressions and statements of a function's body, each with what may stand there instead."""
     body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    axes = {axis for node in ast.walk(function) for axis in _first_axis(node)}
     for statement in body:
         for node in _computing(statement):
-            yield from ((node, new) for new in _instead(node))
+            yield from ((node, new) for new in _instead(node) if not (node in axes and new == "(-1)"))
+
+
+def _first_axis(node: ast.AST) -> list[ast.expr]:
+    """The number 0 that a method takes as an axis, or nothing."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr=name), args=[ast.Constant(value=0) as axis, *_]):
+            return [axis] if name in _ALONG_AN_AXIS else []
+    return []
 
 
 def _computing(node: ast.AST) -> Iterator[ast.expr | ast.stmt]:
@@ -141,8 +154,9 @@ def _other_calls(call: ast.Call) -> Iterator[str]:
                 yield f"({ast.unparse(call.args[0])})"
         case ast.Attribute(value=value, attr=name) if name not in _SAME_NUMBERS:
             yield f"({ast.unparse(value)})"
-        case ast.Name(id=name) if call.args and name.islower() and isinstance(call.args[0], ast.Name):
-            yield ast.unparse(call.args[0])
+        case ast.Name(id=name) if name not in _SAME_NUMBERS and call.args and name.islower():
+            if isinstance(call.args[0], ast.Name):
+                yield ast.unparse(call.args[0])
 
 
 def _replaced(node: ast.expr, **fields: object) -> str:

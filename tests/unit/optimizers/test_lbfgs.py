@@ -195,3 +195,11 @@ def test_places_that_cannot_be_used_are_avoided() -> None:
 def test_impossible_settings_are_named(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match="Expected"):
         LbfgsSettings(**wrong)
+
+
+@pytest.mark.parametrize(("norm", "tolerance", "stops"), [(1.0, 0.4, False), (0.5, 0.6, True), (2.0, 0.26, True)])
+def test_parameters_below_one_count_as_one(norm: float, tolerance: float, stops: bool) -> None:
+    """A gradient of 0.5: 0.5 is above 0.4, below 0.6, and 0.5 / 2 below 0.26."""
+    optimizer = Lbfgs(LbfgsSettings(gradient_magnitude_tolerance=tolerance))
+    *_, state, _ = run(optimizer, Counted(lambda x: 0.5 * x[0]), torch.tensor([norm, 0.0]), 1)
+    assert optimizer.stopped(state) == (GRADIENT_VANISHED if stops else 0)

@@ -55,3 +55,14 @@ def test_impossible_settings_are_named(wrong: dict[str, float]) -> None:
 def test_steps_that_are_not_shortened_or_vanish_at_once_are_refused(factor: float) -> None:
     with pytest.raises(InputError, match="RelaxationFactor"):
         RegularStepSettings(maximum_step_length=1.0, minimum_step_length=0.1, relaxation_factor=factor)
+
+
+def test_a_short_step_stays_the_reason_where_it_is_flat_later_and_time_goes_on() -> None:
+    settings = RegularStepSettings(maximum_step_length=1.0, minimum_step_length=0.6, minimum_gradient_magnitude=1e-3)
+    optimizer, parameters = RegularStepGradientDescent(settings), torch.tensor([0.0])
+    state = optimizer.init(parameters)
+    for gradient, reason in ((1.0, 0.0), (-1.0, STEP_TOO_SMALL), (0.0, STEP_TOO_SMALL)):
+        parameters, state = optimizer.step(parameters, torch.tensor([gradient]), state)
+        assert optimizer.stopped(state).item() == reason
+    assert optimizer.time(state).item() == 3.0
+    assert parameters.tolist() == [-1.0]

@@ -3,13 +3,16 @@
 import pytest
 
 from elastix_impact.optimizers.wolfe import (
+    LineSearchEnd,
     Trial,
+    WolfeConditions,
     _between,
     _beyond,
     _narrowed,
     _parabola_minimum,
     _secant_minimum,
     cubic_minimum,
+    search_line,
 )
 
 
@@ -97,3 +100,35 @@ def test_an_interval_keeps_its_lowest_point() -> None:
     assert _narrowed(low, None, at(2, 4, -1), lower=True) == (at(2, 4, -1), None)
     assert _narrowed(low, None, at(2, 4, 1), lower=True) == (at(2, 4, 1), low)
     assert _narrowed(at(4, 9, 3), low, at(2, 4, 1), lower=True) == (at(2, 4, 1), low), "the end lies behind"
+
+
+def cliff(length: float):
+    """A line that falls evenly and ends in a cliff: nowhere flat, so that the search ends where it has narrowed it."""
+    return lambda step: at(step, -step if step < length else float("inf"), -1.0)
+
+
+@pytest.mark.parametrize("unit", [2.0**-12, 2.0**12])
+def test_an_interval_is_narrow_relative_to_its_lowest_point_whatever_the_unit(unit: float) -> None:
+    """The lowest point is then within a millionth of the cliff."""
+    ends = []
+    for scale in (1.0, unit):
+        found = search_line(
+            cliff(0.7 * scale), at(0, 0.0, -1.0), first_step=scale, conditions=WolfeConditions(), maximum_trials=90
+        )
+        assert found.end is LineSearchEnd.INTERVAL_TOO_SMALL
+        assert found.best.step == pytest.approx(0.7 * scale, rel=1e-6)
+        ends.append(found.trials)
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("unit", [2.0**-12, 2.0**12])
+def test_where_nothing_is_lower_it_is_narrow_relative_to_the_first_trial(unit: float) -> None:
+    start = at(0, 1.0, -1e-9)
+    ends = [
+        search_line(
+            lambda step: at(step, 2.0, 1.0), start, first_step=scale, conditions=WolfeConditions(), maximum_trials=90
+        )
+        for scale in (1.0, unit)
+    ]
+    assert [found.end for found in ends] == [LineSearchEnd.INTERVAL_TOO_SMALL] * 2
+    assert [found.best.step for found in ends] == [0.0, 0.0]
