@@ -28,6 +28,11 @@ def test_the_spacing_is_the_rounded_root(number: int, spacing: int) -> None:
     assert spacing_for(number, (0, 0), (8, 8)) == spacing
 
 
+def test_the_spacing_counts_the_voxels_of_a_box_anywhere() -> None:
+    """81 voxels from (3, 4) to (11, 12): for 9 samples every third one."""
+    assert spacing_for(9, (3, 4), (11, 12)) == 3
+
+
 def test_the_default_region_is_a_third_of_the_longest_side_and_fits() -> None:
     """Sides are 20, 20 and 15 mm."""
     assert default_region_size(GRID) == (20 / 3, 20 / 3, 20 / 3)
@@ -62,6 +67,7 @@ def test_where_a_region_lies_has_nothing_to_do_with_its_points(generator: torch.
 def test_true_entries_are_chosen_in_turn_and_none_is_the_end() -> None:
     inside = torch.tensor([False, True, False, True, True])
     assert choose_inside(inside, 7).tolist() == [1, 3, 4, 1, 3, 4, 1]
+    assert choose_inside(torch.tensor([False, False, True]), 3).tolist() == [2, 2, 2]
     assert choose_inside(torch.zeros(5, dtype=torch.bool), 3).tolist() == [5, 5, 5]
 
 
