@@ -1,6 +1,7 @@
 """The joint histogram: windows, limits, both ways to add up, and criteria against textbook definitions."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -206,3 +207,43 @@ def test_a_window_and_its_padding_need_so_many_bins(order: int, fewest: int) -> 
     for name in ("fixed_bins", "moving_bins"):
         with pytest.raises(InputError, match=f"{fewest - 1} bins are too few"):
             HistogramSettings(**bins | {name: fewest - 1})
+
+
+def test_an_axis_and_its_windows_by_hand() -> None:
+    """From 100 to 160 in 9 bins, one of them at each end for the window: 6 bins of 10 and a thousandth."""
+    axis = HistogramAxis.of(IntensityLimits(100.0, 160.0, 0.0), 9, 2, 9)
+    small = 1e-3 * 60 / 6
+    assert axis.low == pytest.approx(100 - small)
+    assert axis.bin_size == pytest.approx((60 + 2 * small) / 6)
+    middles = axis.low + axis.bin_size * torch.tensor([0.0, 2.0, 6.0], dtype=torch.float64)
+    windows = axis.windows(middles)
+    assert windows.start.tolist() == [0, 2, 6], "their middle is bin 1, 3 and 7"
+    expected = torch.tensor([1 / 8, 6 / 8, 1 / 8], dtype=torch.float64).expand(3, 3)
+    torch.testing.assert_close(windows.weights, expected)
+    slope = 0.5 / axis.bin_size
+    torch.testing.assert_close(windows.slopes, torch.tensor([-slope, 0.0, slope], dtype=torch.float64).expand(3, 3))
+
+
+def test_the_moving_axis_is_wider_by_a_part_of_a_fixed_bin() -> None:
+    fixed, moving = histogram_axes((0.0, 60.0), (0.0, 50.0), HistogramSettings(
+        fixed_bins=10, moving_bins=20, fixed_limit_range_ratio=0.0, moving_limit_range_ratio=0.0,
+    ))  # fmt: skip
+    assert fixed.low == pytest.approx(-1e-3 * 60 / 9)
+    assert moving.low == pytest.approx(-1e-3 * 50 / 7)
+    assert moving.bin_size == pytest.approx((50 + 2e-3 * 50 / 7) / 17)
+
+
+def test_gradients_of_intensities_beyond_the_range_are_damped_as_their_values_are() -> None:
+    axes = histogram_axes(FIXED_RANGE, MOVING_RANGE, SMALL)
+    data = samples(weight=1.0)
+    beyond = torch.linspace(3.001, 3.05, len(data.moving), dtype=torch.float64)
+    leaf = beyond.clone().requires_grad_()
+
+    def value(moving: torch.Tensor) -> torch.Tensor:
+        return of_joint_histogram(replace(data, moving=moving), *axes, minus_mutual_information)
+
+    (gradient,) = torch.autograd.grad(value(leaf), leaf)
+    direction = torch.linspace(-1, 1, len(beyond), dtype=torch.float64)
+    step = 1e-6
+    expected = (value(beyond + step * direction) - value(beyond - step * direction)) / (2 * step)
+    torch.testing.assert_close(gradient.dot(direction), expected, rtol=1e-4, atol=1e-9)
