@@ -247,3 +247,8 @@ def test_gradients_of_intensities_beyond_the_range_are_damped_as_their_values_ar
     step = 1e-6
     expected = (value(beyond + step * direction) - value(beyond - step * direction)) / (2 * step)
     torch.testing.assert_close(gradient.dot(direction), expected, rtol=1e-4, atol=1e-9)
+
+
+def test_a_margin_is_a_share_of_the_length_of_the_range() -> None:
+    limits = IntensityLimits.of((100.0, 160.0), 0.05)
+    assert limits.bounds == (97.0, 163.0)
