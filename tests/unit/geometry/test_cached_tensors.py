@@ -40,3 +40,11 @@ def test_the_plan_of_a_block_by_hand() -> None:
     expected = torch.tensor([[1.0, 0.0, -0.5 - 0.25], [0.0, 0.5, -0.25 - 0.25]], dtype=torch.float64)
     torch.testing.assert_close(plan.centre_to_first, expected)
     assert plan.taps.tolist() == [0, 1, 2, 3]
+
+
+def test_the_matrices_of_a_quadratic_kernel_by_hand() -> None:
+    """Taps (1 - t)^2 / 2, 1/2 + t - t^2 and t^2 / 2 with their derivatives; row p belongs to t^p."""
+    weights, slopes, curvatures = kernels._matrices(2, torch.float64, CPU)
+    assert weights.tolist() == [[0.5, 0.5, 0.0], [-1.0, 1.0, 0.0], [0.5, -1.0, 0.5]]
+    assert slopes.tolist() == [[-1.0, 1.0, 0.0], [1.0, -2.0, 1.0], [0.0, 0.0, 0.0]]
+    assert curvatures.tolist() == [[1.0, -2.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
