@@ -8,14 +8,15 @@ from torch import Tensor, nn
 
 
 class LoopsForEver(nn.Module):
-    """Leaves a file when it begins; comes back at once for images with fewer voxels along x than `smallest`."""
+    """Leaves a file when it begins; comes back at once for images of the sizes by which models are tried, if asked."""
 
-    def __init__(self, mark: Path, smallest: int = 0) -> None:
+    def __init__(self, mark: Path, *, passes_trials: bool = False) -> None:
         super().__init__()
-        self.mark, self.smallest = str(mark), smallest
+        self.mark, self.passes_trials = str(mark), passes_trials
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        if x.shape[-1] < self.smallest:
+        side = x.shape[-1]
+        if self.passes_trials and (side == 16 or side == 32 or side == 64):
             return [x]
         k = torch.from_file(self.mark, True, 1, dtype=torch.uint8).fill_(1) * 0
         while bool(k < 1):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from elastix_impact.errors import ElastixImpactError
+from elastix_impact.interruption import forget, interrupt
 from elastix_impact.io.json_text import write_event
 
 from .watchdog import answered, ending_unanswered
@@ -58,6 +59,7 @@ def exit_codes(*, debug: bool, bad_input: int = BAD_INPUT) -> Iterator[Outcome]:
     """
     outcome = Outcome()
     _as_json.set(False)
+    forget()
     previous = {
         number: signal.signal(number, handler)
         for number, handler in _HANDLERS.items()
@@ -74,6 +76,7 @@ def exit_codes(*, debug: bool, bad_input: int = BAD_INPUT) -> Iterator[Outcome]:
         text, outcome.code = describe(error, bad_input)
         say(text)
     finally:
+        forget()
         for number, handler in previous.items():
             signal.signal(number, handler)
 
@@ -150,19 +153,19 @@ def _say(event: str, line: str, text: str) -> None:
 def _interrupt(number: int, frame: FrameType | None) -> None:
     del frame
     answered(number)
-    raise KeyboardInterrupt
+    interrupt(KeyboardInterrupt())
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     del frame
     answered(number)
-    raise Terminated
+    interrupt(Terminated())
 
 
 def _end_soon(number: int, frame: FrameType | None) -> None:
     del frame
     answered(number)
-    raise TimeLimitReached("SIGUSR1 said that the time is nearly over")
+    interrupt(TimeLimitReached("SIGUSR1 said that the time is nearly over"))
 
 
 _HANDLERS = {

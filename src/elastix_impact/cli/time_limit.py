@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 from elastix_impact.errors import InputError
+from elastix_impact.interruption import interrupt
 
 from .failures import TimeLimitReached
 from .watchdog import answered
@@ -44,7 +45,7 @@ def time_limit(seconds: int | None) -> Iterator[None]:
     def ring(number: int, frame: FrameType | None) -> None:
         del frame
         answered(number)
-        raise TimeLimitReached(f"The time limit of {seconds} s was reached")
+        interrupt(TimeLimitReached(f"The time limit of {seconds} s was reached"))
 
     previous = signal.signal(signal.SIGALRM, ring)
     earlier = signal.setitimer(signal.ITIMER_REAL, seconds)

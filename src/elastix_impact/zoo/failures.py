@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from elastix_impact.errors import MemoryShortError, ModelError
+from elastix_impact.interruption import raise_kept
 
 _MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "ALLOC_FAILED")
 
@@ -25,6 +26,7 @@ def model_failures(path: Path, x: Tensor) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, IndexError, AssertionError, MemoryError, torch.jit.Error) as error:
+        raise_kept()
         raise _explained(error, path, x) from error
 
 
