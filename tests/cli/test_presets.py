@@ -193,6 +193,10 @@ def test_a_rigid_volume_ends_with_local_correlation_unless_the_images_overlap_li
     """What it costs is saved on the levels before it; where it is left out, they are those of every other preset."""
     head = PairFacts((0.7, 0.7, 3.0), (0.5, 0.5, 4.0), 230.0, overlap=0.8)
     coarse, local = (_plan(*named) for named in preset_texts(PRESETS["rigid"], head))
+    assert coarse is not None
+    assert local is not None
+    assert coarse.output.write_result_image
+    assert local.output.write_result_image
     assert [level.optimizer.maximum_number_of_iterations for level in coarse.levels] == [150, 150]
     (level,) = local.levels
     (term,) = level.terms

@@ -194,7 +194,8 @@ def preset_texts(preset: Preset, facts: PairFacts) -> list[tuple[str, str]]:
     stages = _stages(preset, facts)
     texts: list[tuple[str, str]] = []
     for number, stage in enumerate(stages):
-        numbers = _numbers(facts, stage, stages) | {"is_last": _truth(number + 1 == len(stages))}
+        writes = set(stages[number + 1 :]) <= {"local"}  # `rigid` has its result.0 in any case
+        numbers = _numbers(facts, stage, stages) | {"is_last": _truth(writes)}
         parts = [_template(stage), *([] if stage in LINEAR else [_template("spline")]), _template("common")]
         heading = f"// elastix-impact preset {preset.name}, stage {number + 1} of {len(stages)}: {preset.title}.\n"
         texts.append((f"{number}_{stage}.txt", heading + "".join(Template(part).substitute(numbers) for part in parts)))
