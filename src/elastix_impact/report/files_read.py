@@ -37,13 +37,18 @@ def files_of(folder: Path) -> list[Path]:
     record = record_of(folder)
     return [
         folder / RECORD,
-        *(folder / name for name in record.get("files", []) if isinstance(name, str)),
-        *(Path(facts["path"]) for facts in _told(record)),
+        *(folder / name for name in _listed(record, "files") if isinstance(name, str)),
+        *(Path(facts["path"]) for facts in _told(record) if isinstance(facts["path"], str)),
     ]
 
 
 def _told(record: dict[str, Any]) -> list[dict[str, Any]]:
     """What the record tells of each file that was read; nothing in those of earlier versions."""
-    told = record.get("files_read")
-    found = told if isinstance(told, list) else []
+    found = _listed(record, "files_read")
     return [facts for facts in found if isinstance(facts, dict) and {"role", "path"} <= facts.keys()]
+
+
+def _listed(record: dict[str, Any], key: str) -> list[Any]:
+    """A list in the record; empty if it is none."""
+    found = record.get(key)
+    return found if isinstance(found, list) else []
