@@ -23,13 +23,13 @@ _Identity = tuple[int, int]
 
 def files_of_input(path: Path) -> tuple[Path, ...]:
     """The file itself and those that it names: a header's voxels, a transform's chain; of a folder, what lies in it."""
-    if path.is_dir():
+    if os.path.isdir(path):  # which says no of names that no file can have
         return tuple(sorted(one for one in path.iterdir() if one.is_file()))
     found: dict[Path, None] = {}
     waiting = [path]
     while waiting:
         one = waiting.pop(0)
-        if one not in found and one.is_file():
+        if one not in found and os.path.isfile(one):
             found[one] = None
             waiting += _named_by(one)
     return tuple(found)
