@@ -66,7 +66,7 @@ def plan_of(arguments: argparse.Namespace) -> "tuple[Forecast, Mapping[str, Free
 
 def plan_text(forecast: "Forecast", room: "Mapping[str, FreeMemory]") -> str:
     """The table, and what there is, without the last line end."""
-    from elastix_impact.planning.forecast import GIB
+    from elastix_impact.io.system_memory import GIB
 
     there = [
         f"memory of {device} that the run can have: {free.bytes / GIB:.2f} GiB {free.limit}"

@@ -12,9 +12,6 @@ from elastix_impact.typing import Points
 from .bspline import ControlLattice, lattice_index_points
 from .kernels import kernel_taps
 
-CHUNK = 1 << 14
-"""Points handled at once: keeps the tables of their weights inside the processor's caches."""
-
 
 @final
 class SplineRows:
@@ -39,22 +36,16 @@ class SplineRows:
         self._table = table.as_strided((lattice.nodes - lattice.order, taps * dimension), (dimension, 1))
         self._rows = lattice.tap_offsets[: taps ** (dimension - 1)]  # of the taps, x is the slowest
 
+    @torch.no_grad()
     def values(self, world_points: Points) -> Float[Tensor, "N D"]:
         """The spline at world points; zero outside the lattice's valid region."""
-        with torch.no_grad():
-            return torch.cat([self._values(chunk) for chunk in world_points.split(CHUNK)])
-
-    def slopes(self, world_points: Points) -> Float[Tensor, "N D D"]:
-        """Its derivatives per mm; [n, i, j] is that of coordinate i by world coordinate j."""
-        with torch.no_grad():
-            return torch.cat([self._slopes(chunk) for chunk in world_points.split(CHUNK)])
-
-    def _values(self, world_points: Tensor) -> Tensor:
         start, along, _ = self._taps(world_points, slopes=False)
         places, inside = self._places(start)
         return _over_x(self._over_rows(places, along[1:], inside), along[0])
 
-    def _slopes(self, world_points: Tensor) -> Tensor:
+    @torch.no_grad()
+    def slopes(self, world_points: Points) -> Float[Tensor, "N D D"]:
+        """Its derivatives per mm; [n, i, j] is that of coordinate i by world coordinate j."""
         start, along, by = self._taps(world_points, slopes=True)
         places, inside = self._places(start)
         columns = [_over_x(self._over_rows(places, along[1:], inside), by[0])]

@@ -4,10 +4,10 @@ import warnings
 from collections.abc import Mapping
 
 from elastix_impact.errors import InputError
-from elastix_impact.io.system_memory import FreeMemory
+from elastix_impact.io.system_memory import GIB, FreeMemory
 from elastix_impact.io.warning import InputWarning
 
-from .forecast import GIB, Forecast, Phase
+from .forecast import Forecast, Phase
 
 MARGIN = 0.25
 """Share by which a forecast may be wrong: only what would not fit without it is refused."""

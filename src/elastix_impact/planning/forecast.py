@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, final
 
-GIB = 1 << 30
+from elastix_impact.io.system_memory import GIB
 
 
 @final

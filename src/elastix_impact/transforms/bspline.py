@@ -91,9 +91,8 @@ class BSplineTransform(AbstractTransform):
 
     def map_points(self, world_points: Points) -> Points:
         """Displaced points in mm (N, D), differentiable with respect to parameters and points."""
-        if self._rows is not None:
-            return world_points + self._rows.values(world_points)
-        return world_points + _per_chunk(self._displacements, world_points)
+        read = self._displacements if self._rows is None else self._rows.values
+        return world_points + _per_chunk(read, world_points)
 
     def map_patches(self, patches: Patches) -> PatchPoints:
         """Displaced points in mm (N, K, D), differentiable with respect to the parameters."""
@@ -115,9 +114,8 @@ class BSplineTransform(AbstractTransform):
     def spatial_jacobian(self, world_points: Points) -> Float[Tensor, "N D D"]:
         """dT/dx (N, D, D), differentiable with respect to the parameters."""
         identity = torch.eye(self.dimension, dtype=world_points.dtype, device=world_points.device)
-        if self._rows is not None:
-            return identity + self._rows.slopes(world_points)
-        return identity + _per_chunk(self._displacement_slopes, world_points)
+        read = self._displacement_slopes if self._rows is None else self._rows.slopes
+        return identity + _per_chunk(read, world_points)
 
     def spatial_hessian(self, world_points: Points) -> Float[Tensor, "N D D D"]:
         """d2T/dx2 (N, D, D, D) per mm, differentiable with respect to the parameters."""

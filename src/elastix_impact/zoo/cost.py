@@ -7,11 +7,8 @@ from typing import final
 
 import torch
 
-from elastix_impact.errors import ModelError
-
 from .load import FeatureModel
-from .memory import PROBE_SIDE, bytes_per_voxel
-from .probe import find_probe
+from .memory import bytes_per_voxel, probe_pass
 
 
 @final
@@ -45,13 +42,8 @@ def model_cost(model: FeatureModel, dimension: int, channels: int, layers_mask: 
     direction, stats = torch.eye(dimension, dtype=torch.int64), torch.tensor([-3.0, 3.0, 0.0, 1.0])
     with torch.random.fork_rng(), torch.no_grad():
         memory = bytes_per_voxel(model, dimension, channels, len(layers_mask))
-        side = PROBE_SIDE[dimension]
-        try:
-            image = torch.randn(1, channels, *(side,) * dimension, device=model.device)
-            model.selected_layers(image, layers_mask, stats, direction)
-        except ModelError:
-            side = find_probe(model, dimension, channels, len(layers_mask), direction).narrow
-            image = torch.randn(1, channels, *(side,) * dimension, device=model.device)
+        side, _ = probe_pass(model, dimension, channels, len(layers_mask))  # warms the model up too
+        image = torch.randn(1, channels, *(side,) * dimension, device=model.device)
         began = time.perf_counter()
         layers = model.selected_layers(image, layers_mask, stats, direction)
         numbers = tuple(layer[0].numel() / side**dimension for layer in layers)

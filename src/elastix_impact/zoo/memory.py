@@ -29,9 +29,21 @@ def free_memory(device: torch.device) -> int | None:
     return None if free is None else free.bytes
 
 
-@lru_cache(maxsize=64)
 def bytes_per_voxel(model: FeatureModel, dimension: int, channels: int, number_of_layers: int) -> float:
     """Memory that a pass without gradients takes per input voxel, measured on a small image of noise.
+
+    Raises
+    ------
+    ModelError
+        If the model takes none of the sizes tried.
+    """
+    side, largest = probe_pass(model, dimension, channels, number_of_layers)
+    return WORKSPACE * largest / side**dimension
+
+
+@lru_cache(maxsize=64)
+def probe_pass(model: FeatureModel, dimension: int, channels: int, number_of_layers: int) -> tuple[int, int]:
+    """Voxels along the axes of a small image that the model takes, and bytes of the largest operation on it.
 
     Raises
     ------
@@ -41,11 +53,10 @@ def bytes_per_voxel(model: FeatureModel, dimension: int, channels: int, number_o
     side = PROBE_SIDE[dimension]
     direction = torch.eye(dimension, dtype=torch.int64)
     try:
-        largest = _largest_operation(model, (side,) * dimension, channels, number_of_layers, direction)
+        return side, _largest_operation(model, (side,) * dimension, channels, number_of_layers, direction)
     except ModelError:
         side = find_probe(model, dimension, channels, number_of_layers, direction).narrow
-        largest = _largest_operation(model, (side,) * dimension, channels, number_of_layers, direction)
-    return WORKSPACE * largest / side**dimension
+        return side, _largest_operation(model, (side,) * dimension, channels, number_of_layers, direction)
 
 
 def _largest_operation(

@@ -10,7 +10,8 @@ from elastix_impact.geometry.bspline import (
     weighted_sum,
 )
 from elastix_impact.geometry.grid import Grid
-from elastix_impact.geometry.spline_rows import CHUNK, SplineRows
+from elastix_impact.geometry.spline_rows import SplineRows
+from elastix_impact.transforms.bspline import CHUNK
 
 TURNED = {2: ((0.8, -0.6), (0.6, 0.8)), 3: ((0.0, -1.0, 0.0), (0.8, 0.0, -0.6), (0.6, 0.0, 0.8))}
 
